@@ -4,3 +4,5 @@ pub mod clock;
 pub mod disk;
 pub mod random;
 pub mod secret;
+
+pub mod clean;
