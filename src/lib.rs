@@ -6,3 +6,4 @@ pub mod random;
 pub mod secret;
 
 pub mod clean;
+pub mod tip;
