@@ -1,0 +1,106 @@
+//! What can stop an operator, in one sentence each.
+
+use std::{io, path::PathBuf};
+
+use crate::{clock::Day, passphrase::PassphraseError, publication::PinError, roster::RosterError};
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// A file could not be read or written.
+    #[error("{path}: {error}", path = path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The publication's folder could not be read or written; the text names the file.
+    #[error("{0}")]
+    Publication(io::Error),
+    /// A roster, card or key was refused.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    /// A card was refused.
+    #[error("{path}: {error}", path = path.display())]
+    Card {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        error: RosterError,
+    },
+    /// No passphrase.
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    /// No pin.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// There is a newsroom already.
+    #[error("{path} is there already; choose another folder for a new newsroom", path = .0.display())]
+    Exists(PathBuf),
+    /// The private key's file is readable for others.
+    #[error("{path} can be read by others; chmod 600 it, and ask who may have done so", path = .0.display())]
+    Exposed(PathBuf),
+    /// Neither an Ed25519 private key in OpenSSH's form, nor under this passphrase.
+    #[error("{path} does not open: the passphrase is wrong, or the file is damaged", path = .0.display())]
+    WrongPassphrase(PathBuf),
+    /// Not a key that we can sign with.
+    #[error("{path} is no Ed25519 private key in OpenSSH's format; restore it from its backup", path = .0.display())]
+    NotAPrivateKey(PathBuf),
+    /// The private key is not the newsroom's.
+    #[error("{path} is not the key that signs this newsroom's roster; restore the right one", path = .0.display())]
+    OtherKey(PathBuf),
+    /// The clock is behind.
+    #[error(
+        "this machine's clock shows {today}, but the last roster was signed on {issued}; set the \
+         clock first"
+    )]
+    ClockBehind {
+        /// What the clock shows.
+        today: Day,
+        /// The last roster's day.
+        issued: Day,
+    },
+    /// A card's name is taken.
+    #[error(
+        "{0} is on the roster already; remove {0} first if this card is to replace the old one"
+    )]
+    NameTaken(String),
+    /// A card's key is on the roster under another name.
+    #[error("the identity key of {name}'s card is on the roster already, as {taken}'s")]
+    KeyTaken {
+        /// The card's name.
+        name: String,
+        /// Whose key it is.
+        taken: String,
+    },
+    /// No fingerprint of those given is the card's.
+    #[error(
+        "no --fingerprint given is that of {name}'s card; ask {name} over another channel, and do \
+         not add a card whose fingerprint differs"
+    )]
+    NotConfirmed {
+        /// The card's name.
+        name: String,
+    },
+    /// The person said no.
+    #[error("stopped: {name}'s card was not confirmed, and nothing was changed")]
+    Declined {
+        /// The card's name.
+        name: String,
+    },
+    /// Nobody to ask.
+    #[error("nobody can be asked here; confirm each card by its --fingerprint")]
+    NoTerminal,
+    /// Verified, but too old.
+    #[error("the roster lapsed on {0}; ask the operator for the current publication")]
+    Lapsed(Day),
+    /// Verified, but for a batch.
+    #[error("the sealing keys in keys/{file}.json are refused: {error}")]
+    Batch {
+        /// The file's name.
+        file: String,
+        /// Why.
+        error: RosterError,
+    },
+}
