@@ -7,13 +7,18 @@ pub mod recipient;
 pub mod secret;
 
 pub mod clean;
+pub mod desk;
 pub mod publication;
 pub mod roster;
 pub mod seal;
 pub mod tip;
 
+#[cfg(any(feature = "gateway", feature = "reviewer"))]
+pub mod clean_command;
 #[cfg(any(feature = "operator", feature = "reviewer"))]
 pub mod passphrase;
 
 #[cfg(feature = "operator")]
 pub mod operator;
+#[cfg(feature = "reviewer")]
+pub mod reviewer;

@@ -1,0 +1,118 @@
+//! What gateway and reviewer say to each other.
+//!
+//! Two operations, both safe to repeat:
+//!
+//! ```text
+//! GET /desk/v1/envelopes?after=<id>&limit=<n>   a ListPage, in order of id; both parameters may be absent
+//! GET /desk/v1/envelopes/<id>                   the age file; with `Range: bytes=N-` its rest from byte N on
+//! ```
+//!
+//! Each request is signed by the reviewer's identity key, see [`signature`]. An answer that is no
+//! success carries a [`Failure`]. All bodies but the age file are JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::{Day, Epoch},
+    tip::TipId,
+};
+
+pub mod signature;
+
+/// Where the list of envelopes is asked for; an envelope is at this path, `/` and its id.
+pub const ENVELOPES: &str = "/desk/v1/envelopes";
+
+/// Entries in a page of the list when `limit` is absent, and the most that it may ask for.
+pub const PAGE: usize = 500;
+
+/// The largest body of a request in bytes. Today's operations have none; their digest is that of
+/// zero bytes.
+pub const REQUEST_LIMIT: usize = 64 * 1024;
+
+/// The largest JSON answer in bytes that a reviewer's program reads.
+pub const ANSWER_LIMIT: usize = 1024 * 1024;
+
+/// The path of one envelope.
+pub fn envelope_path(id: TipId) -> String {
+    format!("{ENVELOPES}/{id}")
+}
+
+/// One envelope as the list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvelopeListing {
+    /// Its random id.
+    pub id: TipId,
+    /// The UTC day on which it came in.
+    pub day: Day,
+    /// The epoch whose sealing keys open it.
+    pub epoch: Epoch,
+    /// Bytes of the padded archive inside: its size class.
+    pub class: u64,
+    /// Exact length of the age file in bytes.
+    pub bytes: u64,
+}
+
+/// A page of the list of envelopes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListPage {
+    /// In order of id, at most [`PAGE`] of them.
+    pub envelopes: Vec<EnvelopeListing>,
+    /// If there are more: the `after` of the next page.
+    pub next: Option<TipId>,
+}
+
+/// The body of every answer that is no success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// What a program can rely on: words and hyphens that do not change.
+    pub error: String,
+    /// The same for a person, in English.
+    pub message: String,
+}
+
+/// The authority (RFC 9421 §2.2.3) of an `http` or `https` URL: host and port in lower case, the
+/// scheme's own port left out. `None` for every other text.
+pub fn authority_of(url: &str) -> Option<String> {
+    let (rest, own_port) = match url.split_once("://")? {
+        ("https", rest) => (rest, ":443"),
+        ("http", rest) => (rest, ":80"),
+        _ => return None,
+    };
+    let authority = rest.split(['/', '?', '#']).next()?.to_ascii_lowercase();
+    let authority = authority.strip_suffix(own_port).unwrap_or(&authority);
+    (!authority.is_empty() && !authority.contains('@')).then(|| authority.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_leaves_the_schemes_own_port_out() {
+        for (url, authority) in [
+            ("https://Desk.Example:443/x", Some("desk.example")),
+            ("https://127.0.0.1:8443", Some("127.0.0.1:8443")),
+            ("https://[::1]:443/", Some("[::1]")),
+            ("http://abc.onion", Some("abc.onion")),
+            ("http://abc.onion:443?q", Some("abc.onion:443")),
+            ("https://me@desk.example", None),
+            ("https:///x", None),
+            ("ftp://desk.example", None),
+            ("desk.example", None),
+        ] {
+            assert_eq!(authority_of(url).as_deref(), authority, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_listing_reads_as_it_is_written_and_nothing_else_is_read() {
+        let text = r#"{"envelopes":[{"id":"000102030405060708090a0b0c0d0e0f","day":"2026-11-22","epoch":2968,"class":81920,"bytes":83312}],"next":null}"#;
+        let page: ListPage = serde_json::from_str(text).unwrap();
+        assert_eq!(page.envelopes[0].epoch, Epoch(2968));
+        assert_eq!(serde_json::to_string(&page).unwrap(), text);
+        assert!(serde_json::from_str::<ListPage>(&text.replace("next", "more")).is_err());
+    }
+}

@@ -1,0 +1,138 @@
+//! What can be typed after `sealpost-reviewer`.
+
+use std::{num::NonZeroU32, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    clean_command::CleanArgs,
+    roster::{MailAddress, ReviewerName},
+    tip::TipId,
+};
+
+/// A reviewer's own keys, the newsroom's desk, and the opening of envelopes.
+#[derive(Parser)]
+#[command(name = "sealpost-reviewer", version)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    Init(Init),
+    Join(Join),
+    Card(Folder),
+    Inbox(Inside),
+    Fetch(Fetch),
+    Open(Open),
+    Notice(Notice),
+    Clean(CleanArgs),
+}
+
+/// Makes an identity key, sealing keys for this week and seven more, and a card for the operator
+#[derive(Args)]
+pub(super) struct Init {
+    /// A new folder for the keys and all that is fetched
+    #[arg(long)]
+    pub(super) dir: PathBuf,
+    /// The name on the roster, which everybody can read; it may be a pseudonym
+    #[arg(long)]
+    pub(super) name: ReviewerName,
+    /// Where notices go; the operator and the gateway read it, nobody else
+    #[arg(long)]
+    pub(super) mail: MailAddress,
+    /// Read the passphrase from this file instead of asking for it (as from one that
+    /// SEALPOST_PASSPHRASE_FILE names)
+    #[arg(long, value_name = "FILE")]
+    pub(super) passphrase_file: Option<PathBuf>,
+    /// Keep the keys without a passphrase: whoever gets the disk reads every tip
+    #[arg(long, conflicts_with = "passphrase_file")]
+    pub(super) no_passphrase: bool,
+    /// Seconds of an epoch, where a gateway has been set up so for a test
+    #[arg(long, hide = true)]
+    pub(super) epoch_seconds: Option<NonZeroU32>,
+}
+
+/// Checks a newsroom's publication and pins its key
+#[derive(Args)]
+pub(super) struct Join {
+    #[command(flatten)]
+    pub(super) folder: Folder,
+    /// The newsroom key: its fingerprint (SHA256:…), or a file with the public key
+    #[arg(long, value_name = "FILE|FINGERPRINT")]
+    pub(super) newsroom_key: String,
+    /// The publication's folder, as the operator handed it out
+    pub(super) publication: PathBuf,
+    /// Where the gateway is, if not at an address of the roster
+    #[arg(long, value_name = "URL")]
+    pub(super) gateway: Option<String>,
+    /// The SOCKS 5 proxy that leads there; Tor's is 127.0.0.1:9050
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) socks: Option<String>,
+}
+
+/// Shows where the card is, and its fingerprint
+#[derive(Args)]
+pub(super) struct Folder {
+    /// The reviewer's folder
+    #[arg(long)]
+    pub(super) dir: PathBuf,
+}
+
+/// Lists what waits at the desk
+#[derive(Args)]
+pub(super) struct Inside {
+    #[command(flatten)]
+    pub(super) folder: Folder,
+    /// Read the passphrase from this file instead of asking for it (as from one that
+    /// SEALPOST_PASSPHRASE_FILE names)
+    #[arg(long, value_name = "FILE")]
+    pub(super) passphrase_file: Option<PathBuf>,
+}
+
+/// Fetches envelopes, going on with downloads that broke off
+#[derive(Args)]
+pub(super) struct Fetch {
+    #[command(flatten)]
+    pub(super) inside: Inside,
+    /// Which ones; without an id, all that are not here yet
+    pub(super) ids: Vec<TipId>,
+}
+
+/// Opens envelopes into a folder
+#[derive(Args)]
+pub(super) struct Open {
+    #[command(flatten)]
+    pub(super) inside: Inside,
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// A folder is made in here for each tip
+    #[arg(long)]
+    pub(super) out: PathBuf,
+    /// Write files that could not be cleaned, too; they may tell who the source is
+    #[arg(long)]
+    pub(super) originals: bool,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Which {
+    /// Fetched envelopes
+    pub(super) ids: Vec<TipId>,
+    /// All fetched envelopes that have not been opened yet
+    #[arg(long)]
+    pub(super) all: bool,
+    /// An envelope in a file; needs no gateway and no network
+    #[arg(long, value_name = "FILE")]
+    pub(super) envelope: Option<PathBuf>,
+}
+
+/// Opens the notice in a mail
+#[derive(Args)]
+pub(super) struct Notice {
+    #[command(flatten)]
+    pub(super) inside: Inside,
+    /// The mail or its body; - for standard input
+    pub(super) mail: PathBuf,
+}

@@ -1,0 +1,294 @@
+//! Signed requests to the desk.
+
+use std::{error::Error as _, io, time::Duration};
+
+use reqwest::{Client, Proxy, RequestBuilder, Response, StatusCode, header, redirect::Policy};
+
+use super::{identity::IdentitySecret, route::Route, tls};
+use crate::{
+    clock::Clock,
+    desk::{
+        ANSWER_LIMIT, ENVELOPES, EnvelopeListing, Failure, ListPage, PAGE, envelope_path,
+        signature::{Target, sign},
+    },
+    roster::NewsroomId,
+    tip::TipId,
+};
+
+/// Until a connection stands; a circuit through Tor takes its time.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Without a byte.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a request is tried, or a download resumed without a byte of progress.
+pub(super) const TRIES: u32 = 4;
+/// Pages of the list before a gateway is taken for broken: [`PAGE`] times this many envelopes.
+const PAGES: usize = 10_000;
+
+/// Why the desk did not answer as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The connection's settings were not accepted.
+    #[error("the connection cannot be set up: look at the proxy's address")]
+    Setup(#[source] reqwest::Error),
+    /// TLS could not be set up.
+    #[error("TLS cannot be set up")]
+    Tls(#[source] rustls::Error),
+    /// The server has another key than the roster says.
+    #[error(
+        "the server at {0} is not the newsroom's gateway: its key is not the roster's. Do not go \
+         on; ask the operator by another channel whether the key was changed"
+    )]
+    NotTheGateway(String),
+    /// No connection, or a broken one.
+    #[error("the gateway at {at} does not answer: is it running, is the network there?")]
+    Unreachable {
+        /// Its authority.
+        at: String,
+        /// What the network said.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The gateway said no.
+    #[error("the gateway refuses ({key}): {message}")]
+    Refused {
+        /// The refusal's key, see [`Failure`].
+        key: String,
+        /// For a person.
+        message: String,
+    },
+    /// Not the answer of a desk.
+    #[error("the gateway at {at} gave an answer that is none of a desk: {what}")]
+    Strange {
+        /// Its authority.
+        at: String,
+        /// What was wrong.
+        what: &'static str,
+    },
+}
+
+impl ClientError {
+    /// True if trying again may help.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}
+
+/// The desk, as one reviewer reaches it.
+pub struct Desk<'a> {
+    http: Client,
+    route: Route,
+    newsroom: NewsroomId,
+    identity: &'a IdentitySecret,
+    clock: &'a dyn Clock,
+}
+
+/// An age file that is coming in.
+pub struct Download {
+    response: Response,
+    at: String,
+    /// The place of its first byte in the whole.
+    pub from: u64,
+    /// The whole file's length in bytes.
+    pub whole: u64,
+}
+
+impl<'a> Desk<'a> {
+    /// Nothing is sent yet.
+    pub fn new(
+        route: Route,
+        newsroom: NewsroomId,
+        identity: &'a IdentitySecret,
+        clock: &'a dyn Clock,
+    ) -> Result<Self, ClientError> {
+        let tls = tls::pinned(route.pins.clone()).map_err(ClientError::Tls)?;
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .no_proxy()
+            .redirect(Policy::none())
+            .http1_only()
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(STALL_TIMEOUT);
+        if let Some(socks) = &route.socks {
+            // socks5h: names are resolved by the proxy, never here
+            let proxy = Proxy::all(format!("socks5h://{socks}")).map_err(ClientError::Setup)?;
+            builder = builder.proxy(proxy);
+        }
+        let http = builder.build().map_err(ClientError::Setup)?;
+        Ok(Self { http, route, newsroom, identity, clock })
+    }
+
+    /// All envelopes that the gateway holds, in order of id.
+    pub async fn list(&self) -> Result<Vec<EnvelopeListing>, ClientError> {
+        let mut all: Vec<EnvelopeListing> = Vec::new();
+        let mut query = format!("limit={PAGE}");
+        for _ in 0..PAGES {
+            let page = self.page(&query).await?;
+            // strictly rising ids, so that no gateway can keep this going in a circle
+            for listing in page.envelopes {
+                if all.last().is_some_and(|last| last.id >= listing.id) {
+                    return Err(self.strange("a list that is out of order"));
+                }
+                all.push(listing);
+            }
+            match (page.next, all.last()) {
+                (None, _) => return Ok(all),
+                (Some(next), Some(last)) if next == last.id => {
+                    query = format!("after={next}&limit={PAGE}");
+                }
+                _ => return Err(self.strange("a list that does not go on where it ended")),
+            }
+        }
+        Err(self.strange("a list without an end"))
+    }
+
+    async fn page(&self, query: &str) -> Result<ListPage, ClientError> {
+        let mut tries = 1;
+        loop {
+            let page = async {
+                let response = self.send(self.get(ENVELOPES, Some(query))).await?;
+                if response.status() != StatusCode::OK {
+                    return Err(self.refusal(response).await);
+                }
+                self.json(response).await
+            };
+            match page.await {
+                Err(error) if error.is_passing() && tries < TRIES => {
+                    pause(tries).await;
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Begins the download of an age file from byte `from` on.
+    pub async fn envelope(&self, id: TipId, from: u64) -> Result<Download, ClientError> {
+        let mut request = self.get(&envelope_path(id), None);
+        if from > 0 {
+            request = request.header(header::RANGE, format!("bytes={from}-"));
+        }
+        let response = self.send(request).await?;
+        let (from, whole) = match response.status() {
+            StatusCode::OK => {
+                let length = response.content_length();
+                (0, length.ok_or_else(|| self.strange("a file without a length"))?)
+            }
+            StatusCode::PARTIAL_CONTENT => {
+                let whole = content_range(&response, from);
+                (from, whole.ok_or_else(|| self.strange("another part of the file"))?)
+            }
+            _ => return Err(self.refusal(response).await),
+        };
+        Ok(Download { response, at: self.route.authority.clone(), from, whole })
+    }
+
+    fn get(&self, path: &str, query: Option<&str>) -> RequestBuilder {
+        let authority = &self.route.authority;
+        let target = Target { method: "GET", authority, path, query };
+        let headers =
+            sign(&target, b"", self.newsroom, self.clock.now(), self.identity.public(), |base| {
+                self.identity.sign(base)
+            });
+        let mark = if query.is_some() { "?" } else { "" };
+        let url = format!("{}{path}{mark}{}", self.route.base, query.unwrap_or_default());
+        headers
+            .into_iter()
+            .fold(self.http.get(url), |request, (name, value)| request.header(name, value))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let result = request.send().await;
+        result.map_err(|error| broken(&self.route.authority, error))
+    }
+
+    async fn refusal(&self, response: Response) -> ClientError {
+        match self.json::<Failure>(response).await {
+            Ok(failure) => ClientError::Refused {
+                key: printable(&failure.error),
+                message: printable(&failure.message),
+            },
+            Err(error) => error,
+        }
+    }
+
+    async fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        mut response: Response,
+    ) -> Result<T, ClientError> {
+        let mut body = Vec::new();
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| broken(&self.route.authority, error))?
+        {
+            if body.len() + chunk.len() > ANSWER_LIMIT {
+                return Err(self.strange("more than it may say"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        serde_json::from_slice(&body).map_err(|_| self.strange("not the JSON of a desk"))
+    }
+
+    fn strange(&self, what: &'static str) -> ClientError {
+        ClientError::Strange { at: self.route.authority.clone(), what }
+    }
+}
+
+impl Download {
+    /// The next piece; `None` at the end of what the server sent.
+    pub async fn next_piece(&mut self) -> Result<Option<bytes::Bytes>, ClientError> {
+        self.response.chunk().await.map_err(|error| broken(&self.at, error))
+    }
+}
+
+/// Waits before the try after the `tried`-th: not at all, then 1, 3, 7 … seconds.
+pub(super) async fn pause(tried: u32) {
+    tokio::time::sleep(Duration::from_secs((1 << (tried - 1).min(4)) - 1)).await;
+}
+
+/// The whole length, if `Content-Range` says `bytes <from>-<whole - 1>/<whole>` (RFC 9110 §14.4).
+fn content_range(response: &Response, from: u64) -> Option<u64> {
+    let value = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
+    let (first, rest) = value.strip_prefix("bytes ")?.split_once('-')?;
+    let (last, whole) = rest.split_once('/')?;
+    let number = |text: &str| text.parse::<u64>().ok();
+    let whole = number(whole)?;
+    (number(first)? == from && number(last)? == whole.checked_sub(1)?).then_some(whole)
+}
+
+/// A failed connection, told apart from one to somebody else.
+fn broken(at: &str, source: reqwest::Error) -> ClientError {
+    let at = at.to_owned();
+    if is_wrong_key(&source) {
+        ClientError::NotTheGateway(at)
+    } else {
+        // without the URL: it would name an envelope
+        ClientError::Unreachable { at, source: source.without_url() }
+    }
+}
+
+fn is_wrong_key(error: &reqwest::Error) -> bool {
+    let is_refused = |error: &rustls::Error| {
+        matches!(error, rustls::Error::InvalidCertificate(_) | rustls::Error::PeerIncompatible(_))
+    };
+    let mut source = error.source();
+    while let Some(error) = source {
+        // rustls' error is inside an io::Error, whose `source` skips it
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let tls = error
+            .downcast_ref::<rustls::Error>()
+            .or_else(|| inner.and_then(|inner| inner.downcast_ref()));
+        if tls.is_some_and(is_refused) {
+            return true;
+        }
+        source = match inner {
+            Some(inner) => Some(inner as &(dyn std::error::Error + 'static)),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+/// What may be shown of a text that came from outside: no control characters, not too long.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
+}

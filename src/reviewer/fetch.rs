@@ -1,0 +1,215 @@
+//! Downloads that go on where they broke off.
+
+use std::{io, io::Write as _, path::PathBuf};
+
+use super::{
+    client::{ClientError, Desk, TRIES, pause},
+    shelf::Shelf,
+};
+use crate::desk::EnvelopeListing;
+
+/// Why an envelope could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The desk did not give it.
+    #[error(transparent)]
+    Desk(#[from] ClientError),
+    /// The disk did not take it.
+    #[error("the envelope cannot be written to {}: is the disk full?", .0.display())]
+    Disk(PathBuf, #[source] io::Error),
+    /// The file and the list do not agree on its length.
+    #[error("the gateway's file is not as long as its list says: tell the operator")]
+    Length,
+}
+
+/// Fetches one envelope, going on with what is here already; `progress` hears how many bytes are.
+///
+/// That the bytes are the right ones shows when they are opened: an age file proves itself.
+pub async fn fetch(
+    desk: &Desk<'_>,
+    listing: &EnvelopeListing,
+    shelf: &Shelf,
+    progress: &dyn Fn(u64),
+) -> Result<PathBuf, FetchError> {
+    let mut tries = 1;
+    let mut reached = 0;
+    loop {
+        let mut here = 0;
+        match attempt(desk, listing, shelf, &mut here, progress).await {
+            Err(FetchError::Desk(error)) if error.is_passing() && tries < TRIES => {
+                pause(tries).await;
+                // as long as it gets on, it goes on
+                tries = if here > reached { 1 } else { tries + 1 };
+                reached = reached.max(here);
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn attempt(
+    desk: &Desk<'_>,
+    listing: &EnvelopeListing,
+    shelf: &Shelf,
+    here: &mut u64,
+    progress: &dyn Fn(u64),
+) -> Result<PathBuf, FetchError> {
+    let EnvelopeListing { id, bytes: whole, .. } = *listing;
+    let disk = |error| FetchError::Disk(shelf.path(id), error);
+    let (mut file, from) = shelf.resume(id, whole).map_err(disk)?;
+    *here = from;
+    progress(*here);
+    if *here < whole {
+        let mut download = desk.envelope(id, *here).await?;
+        if download.whole != whole {
+            return Err(FetchError::Length);
+        }
+        if download.from != *here {
+            // the server began anew
+            file.set_len(download.from).map_err(disk)?;
+            *here = download.from;
+        }
+        while let Some(piece) = download.next_piece().await? {
+            let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+            if length > whole - *here {
+                return Err(FetchError::Length);
+            }
+            file.write_all(&piece).map_err(disk)?;
+            *here += length;
+            progress(*here);
+        }
+        if *here != whole {
+            return Err(FetchError::Length);
+        }
+    }
+    shelf.complete(id, &file).map_err(disk)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, fs};
+
+    use tokio::{
+        io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::{
+        clock::{Day, Epoch, FixedClock, Timestamp},
+        random::SystemEntropy,
+        reviewer::{identity::IdentitySecret, route::Route},
+        roster::NewsroomId,
+        tip::TipId,
+    };
+
+    const LISTING: EnvelopeListing =
+        EnvelopeListing { id: TipId([7; 16]), day: Day(1), epoch: Epoch(1), class: 9, bytes: 10 };
+
+    /// Fetches from a server that gives these answers, one to a connection; what it was asked for
+    /// as ranges.
+    fn fetched(
+        shelf: &Shelf,
+        answers: &[&str],
+    ) -> (Result<PathBuf, FetchError>, Vec<Option<String>>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let identity = IdentitySecret::generate(&SystemEntropy::new());
+        let clock = FixedClock::new(Timestamp(0));
+        let asked = RefCell::new(Vec::new());
+        let result = runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let authority = listener.local_addr().unwrap().to_string();
+            let base = format!("http://{authority}");
+            let route = Route { base, authority, pins: Vec::new(), socks: None };
+            let desk = Desk::new(route, NewsroomId([0; 32]), &identity, &clock).unwrap();
+            let serve = async {
+                for answer in answers {
+                    let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+                    let mut range = None;
+                    let mut line = String::new();
+                    while stream.read_line(&mut line).await.unwrap() > 2 {
+                        if let Some(value) = line.trim_end().strip_prefix("range: ") {
+                            range = Some(value.to_owned());
+                        }
+                        line.clear();
+                    }
+                    asked.borrow_mut().push(range);
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                    stream.shutdown().await.unwrap();
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                result = fetch(&desk, &LISTING, shelf, &|_| ()) => result,
+                () = serve => unreachable!("it waits for ever"),
+            }
+        });
+        (result, asked.into_inner())
+    }
+
+    fn whole(body: &str) -> String {
+        format!("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{body}")
+    }
+
+    fn rest(from: usize, body: &str) -> String {
+        let length = 10 - from;
+        format!(
+            "HTTP/1.1 206 Partial Content\r\ncontent-range: bytes {from}-9/10\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        )
+    }
+
+    fn shelf() -> (tempfile::TempDir, Shelf) {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::at(folder.path().to_owned());
+        (folder, shelf)
+    }
+
+    #[test]
+    fn a_download_that_breaks_off_goes_on() {
+        let (_folder, shelf) = shelf();
+        let (path, asked) = fetched(&shelf, &[&whole("abcd"), &rest(4, "ef"), &rest(6, "ghij")]);
+        assert_eq!(fs::read(path.unwrap()).unwrap(), b"abcdefghij");
+        assert_eq!(asked, [None, Some("bytes=4-".to_owned()), Some("bytes=6-".to_owned())]);
+    }
+
+    #[test]
+    fn a_part_from_an_earlier_run_is_used() {
+        let (_folder, shelf) = shelf();
+        shelf.resume(LISTING.id, 10).unwrap().0.write_all(b"abcd").unwrap();
+        let (path, asked) = fetched(&shelf, &[&rest(4, "efghij")]);
+        assert_eq!(fs::read(path.unwrap()).unwrap(), b"abcdefghij");
+        assert_eq!(asked, [Some("bytes=4-".to_owned())]);
+    }
+
+    #[test]
+    fn a_server_that_begins_anew_is_followed() {
+        let (_folder, shelf) = shelf();
+        shelf.resume(LISTING.id, 10).unwrap().0.write_all(b"xxxx").unwrap();
+        let (path, _) = fetched(&shelf, &[&whole("abcdefghij")]);
+        assert_eq!(fs::read(path.unwrap()).unwrap(), b"abcdefghij");
+    }
+
+    #[test]
+    fn another_length_is_refused() {
+        let (_folder, shelf) = shelf();
+        let longer = whole("abcdefghijk").replace(": 10", ": 11");
+        let (result, _) = fetched(&shelf, &[&longer]);
+        assert!(matches!(result, Err(FetchError::Length)));
+        let (result, _) = fetched(&shelf, &[&rest(5, "fghij").replace("/10", "/11")]);
+        assert!(result.is_err());
+        assert!(shelf.all().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_refusal_is_told() {
+        let (_folder, shelf) = shelf();
+        let body = r#"{"error":"stale","message":"set\u001b[0m your clock"}"#;
+        let answer = format!("HTTP/1.1 401 No\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let (result, _) = fetched(&shelf, &[&answer]);
+        assert_eq!(
+            result.unwrap_err().to_string(),
+            "the gateway refuses (stale): set[0m your clock"
+        );
+    }
+}

@@ -1,0 +1,341 @@
+//! A reviewer's folder and the secrets in it.
+//!
+//! ```text
+//! identity.age      the identity key and a wrapping key, under the passphrase (age, scrypt)
+//!   or identity.txt the same without a passphrase, if the reviewer so chose
+//! keys/2968.age     one epoch's sealing key, sealed to the wrapping key
+//! card.json         public keys for the operator
+//! state.json        see `state`
+//! publication/      the last publication that held
+//! envelopes/        fetched age files: <id>.age, <id>.part while they come, <id>.opened as a mark
+//! ```
+//!
+//! The passphrase is slow to try (scrypt, about a second), the wrapping key is not: one run asks
+//! for one second, however many epochs there are. Stock age (1.3 or later) reads all of it:
+//! `age -d -i identity.age keys/2968.age > key.txt`, then `age -d -i key.txt envelope.age`.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    identity::IdentitySecret,
+    opener::{self, OpenError},
+    protect,
+    sealing_key::SealingSecret,
+};
+use crate::{
+    clock::Epoch,
+    disk,
+    random::Entropy,
+    seal,
+    secret::{SecretBytes, SecretText},
+};
+
+/// The largest identity or key file in bytes.
+const LIMIT: u64 = 64 * 1024;
+const IDENTITY_LINE: &str = "# sealpost-identity: ";
+const AGE_KEY: &str = "AGE-SECRET-KEY-PQ-1";
+
+/// Why secrets cannot be read or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The folder holds an identity already.
+    #[error("{} holds a reviewer's keys already: choose another folder", .0.display())]
+    Exists(PathBuf),
+    /// The folder holds no identity.
+    #[error("{} holds no reviewer's keys: make them with `sealpost-reviewer init`", .0.display())]
+    Absent(PathBuf),
+    /// A passphrase is needed.
+    #[error("the keys are under a passphrase, and none was given")]
+    Locked,
+    /// Another passphrase than the one it was made with.
+    #[error("the passphrase does not open {}: try again", .0.display())]
+    WrongPassphrase(PathBuf),
+    /// A secret that others on this computer can read.
+    #[error("others can read {}: take their access away (`chmod 600`) and rotate your keys", .0.display())]
+    Exposed(PathBuf),
+    /// Not of the form above.
+    #[error("{} is damaged: bring it back from a backup", .0.display())]
+    Damaged(PathBuf),
+    /// Not to be read or written.
+    #[error("{} cannot be read or written", .0.display())]
+    Io(PathBuf, #[source] io::Error),
+}
+
+/// The folder, with its secrets still closed.
+pub struct Vault {
+    dir: PathBuf,
+}
+
+impl Vault {
+    /// The folder at `dir`.
+    pub fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes the folder and a new identity, under `passphrase` if there is one.
+    pub fn create(
+        &self,
+        passphrase: Option<&SecretText>,
+        entropy: &dyn Entropy,
+    ) -> Result<Unlocked, VaultError> {
+        if self.protected().exists() || self.unprotected().exists() {
+            return Err(VaultError::Exists(self.dir.clone()));
+        }
+        for folder in [self.dir.clone(), self.keys(), self.envelopes()] {
+            disk::private_folder(&folder).map_err(|error| VaultError::Io(folder, error))?;
+        }
+        let identity = IdentitySecret::generate(entropy);
+        let wrapping = SealingSecret::generate(entropy);
+        let text = identity_file(&identity, &wrapping);
+        match passphrase {
+            Some(passphrase) => {
+                write(self.protected(), &protect::protect(&text, passphrase))?;
+            }
+            None => write(self.unprotected(), text.expose())?,
+        }
+        Ok(Unlocked { vault: Self::at(&self.dir), identity, wrapping })
+    }
+
+    /// True if a passphrase is needed. An error if there is no identity.
+    pub fn is_protected(&self) -> Result<bool, VaultError> {
+        match (self.protected().exists(), self.unprotected().exists()) {
+            (true, _) => Ok(true),
+            (false, true) => Ok(false),
+            (false, false) => Err(VaultError::Absent(self.dir.clone())),
+        }
+    }
+
+    /// Opens the identity; takes about a second where there is a passphrase.
+    pub fn unlock(&self, passphrase: Option<&SecretText>) -> Result<Unlocked, VaultError> {
+        let (path, text) = if self.is_protected()? {
+            let passphrase = passphrase.ok_or(VaultError::Locked)?;
+            let path = self.protected();
+            let bytes =
+                protect::unprotect(&read(&path)?, passphrase).map_err(|error| match error {
+                    OpenError::WrongPassphrase => VaultError::WrongPassphrase(path.clone()),
+                    _ => VaultError::Damaged(path.clone()),
+                })?;
+            (path, bytes)
+        } else {
+            let path = self.unprotected();
+            let bytes = SecretBytes::new(read(&path)?);
+            (path, bytes)
+        };
+        let (identity, wrapping) =
+            parse_identity_file(text.expose()).ok_or(VaultError::Damaged(path))?;
+        Ok(Unlocked { vault: Self::at(&self.dir), identity, wrapping })
+    }
+
+    /// The epochs for which there is a sealing key, in order.
+    pub fn epochs(&self) -> Result<Vec<Epoch>, VaultError> {
+        let folder = self.keys();
+        let io = |error| VaultError::Io(folder.clone(), error);
+        let mut epochs = Vec::new();
+        for file in fs::read_dir(&folder).map_err(io)? {
+            let name = file.map_err(io)?.file_name();
+            let epoch = name.to_str().and_then(|name| name.strip_suffix(".age")?.parse().ok());
+            epochs.extend(epoch.map(Epoch));
+        }
+        epochs.sort_unstable();
+        Ok(epochs)
+    }
+
+    /// Where the card lies.
+    pub fn card(&self) -> PathBuf {
+        self.dir.join("card.json")
+    }
+
+    /// Where the last good publication lies.
+    pub fn publication(&self) -> PathBuf {
+        self.dir.join("publication")
+    }
+
+    /// Where fetched envelopes lie.
+    pub fn envelopes(&self) -> PathBuf {
+        self.dir.join("envelopes")
+    }
+
+    fn keys(&self) -> PathBuf {
+        self.dir.join("keys")
+    }
+
+    fn key(&self, epoch: Epoch) -> PathBuf {
+        self.keys().join(format!("{}.age", epoch.0))
+    }
+
+    fn protected(&self) -> PathBuf {
+        self.dir.join("identity.age")
+    }
+
+    fn unprotected(&self) -> PathBuf {
+        self.dir.join("identity.txt")
+    }
+}
+
+/// The folder, with its secrets in memory until this is dropped.
+pub struct Unlocked {
+    vault: Vault,
+    identity: IdentitySecret,
+    wrapping: SealingSecret,
+}
+
+impl Unlocked {
+    /// The identity key.
+    pub fn identity(&self) -> &IdentitySecret {
+        &self.identity
+    }
+
+    /// Keeps the private half of an epoch's sealing key, replacing an earlier one of that epoch.
+    pub fn keep(
+        &self,
+        epoch: Epoch,
+        secret: &SealingSecret,
+        entropy: &dyn Entropy,
+    ) -> Result<(), VaultError> {
+        let text = secret.to_text();
+        let sealed =
+            seal::seal_armored(text.expose().as_bytes(), &self.wrapping.recipient(), entropy);
+        write(self.vault.key(epoch), sealed.as_bytes())
+    }
+
+    /// The private halves that are there, the latest epoch's first.
+    pub fn sealing_secrets(&self) -> Result<Vec<SealingSecret>, VaultError> {
+        let epochs = self.vault.epochs()?;
+        epochs.into_iter().rev().map(|epoch| self.sealing_secret(epoch)).collect()
+    }
+
+    fn sealing_secret(&self, epoch: Epoch) -> Result<SealingSecret, VaultError> {
+        let path = self.vault.key(epoch);
+        let sealed = read(&path)?;
+        let text = opener::open_armored(&sealed, std::slice::from_ref(&self.wrapping))
+            .map_err(|_| VaultError::Damaged(path.clone()))?;
+        std::str::from_utf8(text.expose())
+            .ok()
+            .and_then(|text| SealingSecret::parse(text.trim_end()).ok())
+            .ok_or(VaultError::Damaged(path))
+    }
+}
+
+/// An age identity file: stock age skips the lines that begin with `#`.
+fn identity_file(identity: &IdentitySecret, wrapping: &SealingSecret) -> SecretBytes {
+    const HEAD: &str = "# A Sealpost reviewer's keys. Whoever has them reads what you can read.\n";
+    let (hex, age) = (identity.to_hex(), wrapping.to_text());
+    let lines = [HEAD, IDENTITY_LINE, hex.expose(), "\n", age.expose(), "\n"];
+    let mut text = Vec::with_capacity(lines.iter().map(|line| line.len()).sum());
+    lines.iter().for_each(|line| text.extend_from_slice(line.as_bytes()));
+    SecretBytes::new(text)
+}
+
+fn parse_identity_file(bytes: &[u8]) -> Option<(IdentitySecret, SealingSecret)> {
+    let (mut identity, mut wrapping) = (None, None);
+    for line in std::str::from_utf8(bytes).ok()?.lines() {
+        if let Some(hex) = line.strip_prefix(IDENTITY_LINE) {
+            if identity.replace(IdentitySecret::from_hex(hex)?).is_some() {
+                return None;
+            }
+        } else if line.starts_with(AGE_KEY) {
+            if wrapping.replace(SealingSecret::parse(line).ok()?).is_some() {
+                return None;
+            }
+        } else if !line.is_empty() && !line.starts_with('#') {
+            return None;
+        }
+    }
+    Some((identity?, wrapping?))
+}
+
+fn write(path: PathBuf, bytes: &[u8]) -> Result<(), VaultError> {
+    disk::write_private(&path, bytes).map_err(|error| VaultError::Io(path, error))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, VaultError> {
+    let io = |error| VaultError::Io(path.to_owned(), error);
+    if disk::is_exposed(path).map_err(io)? {
+        return Err(VaultError::Exposed(path.to_owned()));
+    }
+    disk::read_limited(path, LIMIT).map_err(io)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::random::SystemEntropy;
+
+    fn passphrase(text: &str) -> SecretText {
+        SecretText::new(text.to_owned())
+    }
+
+    #[test]
+    fn keys_come_back_with_the_passphrase_and_not_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let entropy = SystemEntropy::new();
+        let vault = Vault::at(&folder.path().join("mina"));
+        let made = vault.create(Some(&passphrase("right")), &entropy).unwrap();
+        let secret = SealingSecret::generate(&entropy);
+        made.keep(Epoch(7), &secret, &entropy).unwrap();
+
+        assert!(matches!(vault.unlock(None), Err(VaultError::Locked)));
+        let wrong = vault.unlock(Some(&passphrase("wrong")));
+        assert!(matches!(wrong, Err(VaultError::WrongPassphrase(_))));
+        let unlocked = vault.unlock(Some(&passphrase("right"))).unwrap();
+        assert_eq!(unlocked.identity().public(), made.identity().public());
+        let secrets = unlocked.sealing_secrets().unwrap();
+        assert_eq!(secrets.len(), 1);
+        assert!(secrets[0].recipient() == secret.recipient());
+    }
+
+    #[test]
+    fn nothing_secret_lies_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let entropy = SystemEntropy::new();
+        let vault = Vault::at(&folder.path().join("mina"));
+        let made = vault.create(None, &entropy).unwrap();
+        made.keep(Epoch(7), &SealingSecret::generate(&entropy), &entropy).unwrap();
+        for path in [vault.unprotected(), vault.key(Epoch(7))] {
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600, "{}", path.display());
+        }
+        let exposed = fs::Permissions::from_mode(0o640);
+        fs::set_permissions(vault.unprotected(), exposed).unwrap();
+        assert!(matches!(vault.unlock(None), Err(VaultError::Exposed(_))));
+    }
+
+    #[test]
+    fn a_folder_is_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::at(folder.path());
+        assert!(matches!(vault.unlock(None), Err(VaultError::Absent(_))));
+        vault.create(None, &SystemEntropy::new()).unwrap();
+        let again = vault.create(None, &SystemEntropy::new());
+        assert!(matches!(again, Err(VaultError::Exists(_))));
+    }
+
+    #[test]
+    fn an_identity_file_has_one_key_of_each_kind() {
+        let entropy = SystemEntropy::new();
+        let text =
+            identity_file(&IdentitySecret::generate(&entropy), &SealingSecret::generate(&entropy));
+        let text = str::from_utf8(text.expose()).unwrap();
+        assert!(parse_identity_file(text.as_bytes()).is_some());
+        let lines: Vec<&str> = text.lines().collect();
+        for other in [
+            lines[..2].join("\n"),
+            lines[2..].join("\n"),
+            format!("{text}{text}"),
+            format!("{text}more\n"),
+            text.to_lowercase(),
+        ] {
+            assert!(parse_identity_file(other.as_bytes()).is_none());
+        }
+    }
+}
