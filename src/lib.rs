@@ -18,6 +18,8 @@ pub mod clean_command;
 #[cfg(any(feature = "operator", feature = "reviewer"))]
 pub mod passphrase;
 
+#[cfg(feature = "gateway")]
+pub mod gateway;
 #[cfg(feature = "operator")]
 pub mod operator;
 #[cfg(feature = "reviewer")]

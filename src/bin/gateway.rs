@@ -1,0 +1,5 @@
+//! `sealpost-gateway`: see `sealpost::gateway`.
+
+fn main() -> std::process::ExitCode {
+    sealpost::gateway::cli::main()
+}

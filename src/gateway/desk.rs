@@ -1,0 +1,301 @@
+//! The desk as the gateway serves it: envelopes, listed and handed to reviewers. See [`crate::desk`]
+//! for what is asked and answered.
+//!
+//! Nothing here writes to the log: who asked for what, and when, is nobody's business.
+
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Path, RawQuery, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+    routing::get,
+};
+use futures_util::stream;
+use serde::Serialize;
+
+use crate::{
+    desk::{
+        ENVELOPES, EnvelopeListing, Failure, ListPage, PAGE, REQUEST_LIMIT, authority_of,
+        signature::{Gate, Headers, Refused, Target, header as signed, verify},
+    },
+    gateway::{
+        Gateway,
+        store::{Entry, Store, StoreError, StoredBody},
+    },
+    roster::{Address, IdentityKey, Publication},
+    tip::TipId,
+};
+
+/// The desk of `gateway`. `bound` are the authorities under which its listeners can be reached
+/// beside the roster's addresses, such as `127.0.0.1:8443`.
+pub fn router<S: Store>(
+    gateway: Arc<Gateway<S>>,
+    bound: impl IntoIterator<Item = String>,
+) -> Router {
+    let bound = bound.into_iter().map(|authority| authority.to_ascii_lowercase()).collect();
+    let desk = Desk { gateway, bound: Arc::new(bound) };
+    Router::new()
+        .route(ENVELOPES, get(list))
+        .route(&format!("{ENVELOPES}/{{id}}"), get(envelope))
+        .fallback(|| async { failure(StatusCode::NOT_FOUND, "not-found", "no such path") })
+        .method_not_allowed_fallback(|| async {
+            failure(StatusCode::METHOD_NOT_ALLOWED, "method", "this path is only read: use GET")
+        })
+        .layer(from_fn_with_state(desk.clone(), admit))
+        .with_state(desk)
+}
+
+struct Desk<S> {
+    gateway: Arc<Gateway<S>>,
+    bound: Arc<BTreeSet<String>>,
+}
+
+// derived, it would ask for `S: Clone`
+impl<S> Clone for Desk<S> {
+    fn clone(&self) -> Self {
+        Self { gateway: Arc::clone(&self.gateway), bound: Arc::clone(&self.bound) }
+    }
+}
+
+/// Lets a request through to the operations if a reviewer signed it.
+async fn admit<S: Store>(State(desk): State<Desk<S>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, REQUEST_LIMIT).await else {
+        return failure(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "the request's body is larger than 64 KiB, or it broke off",
+        );
+    };
+    let target = Target {
+        method: parts.method.as_str(),
+        authority: parts
+            .uri
+            .authority()
+            .map(|authority| authority.as_str())
+            .or_else(|| only_one(&parts.headers, header::HOST.as_str()).ok())
+            .unwrap_or_default(),
+        path: parts.uri.path(),
+        query: parts.uri.query(),
+    };
+    let publication = desk.gateway.roster.publication();
+    let signer = signature_headers(&parts.headers).and_then(|headers| {
+        let gate = Gate {
+            newsroom: publication.newsroom(),
+            now: desk.gateway.clock.now(),
+            is_own_authority: &|authority| desk.answers_to(authority, &publication),
+            is_reviewer: &|key: &IdentityKey| publication.reviewer(key).is_some(),
+        };
+        verify(&target, &headers, &body, &gate)
+    });
+    match signer {
+        Ok(_reviewer) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Err(refused) => failure(StatusCode::UNAUTHORIZED, refused.key(), &refused.to_string()),
+    }
+}
+
+impl<S> Desk<S> {
+    /// True for the addresses that the roster names and those that are bound.
+    fn answers_to(&self, authority: &str, publication: &Publication) -> bool {
+        self.bound.contains(authority)
+            || publication.roster().addresses().iter().any(|address| match address {
+                Address::Onion(host) => host == authority,
+                Address::Url { url, .. } => authority_of(url).as_deref() == Some(authority),
+            })
+    }
+}
+
+fn signature_headers(headers: &HeaderMap) -> Result<Headers<'_>, Refused> {
+    Ok(Headers {
+        content_digest: only_one(headers, signed::CONTENT_DIGEST)?,
+        newsroom: only_one(headers, signed::NEWSROOM)?,
+        signature_input: only_one(headers, signed::SIGNATURE_INPUT)?,
+        signature: only_one(headers, signed::SIGNATURE)?,
+    })
+}
+
+fn only_one<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Refused> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().ok_or(Refused::Unsigned)?;
+    if values.next().is_some() {
+        return Err(Refused::Malformed);
+    }
+    value.to_str().map_err(|_| Refused::Malformed)
+}
+
+async fn list<S: Store>(State(desk): State<Desk<S>>, RawQuery(query): RawQuery) -> Response {
+    let Some((after, limit)) = read_query(query.as_deref().unwrap_or_default()) else {
+        return failure(
+            StatusCode::BAD_REQUEST,
+            "bad-query",
+            "the list takes `after`, an id, and `limit`, a number from 1 to 500",
+        );
+    };
+    // one more than asked for tells whether there is a next page
+    match desk.gateway.store.list(after, limit + 1).await {
+        Ok(mut entries) => {
+            let is_more = entries.len() > limit;
+            entries.truncate(limit);
+            let next = entries.last().filter(|_| is_more).map(|last| last.id);
+            let envelopes = entries.into_iter().map(listing).collect();
+            json(StatusCode::OK, &ListPage { envelopes, next })
+        }
+        Err(error) => store_failure(&error),
+    }
+}
+
+fn listing(entry: Entry) -> EnvelopeListing {
+    EnvelopeListing {
+        id: entry.id,
+        day: entry.day,
+        epoch: entry.epoch,
+        class: entry.class.bytes(),
+        bytes: entry.bytes,
+    }
+}
+
+/// `after` and `limit`, each at most once, nothing else, nothing escaped.
+fn read_query(query: &str) -> Option<(Option<TipId>, usize)> {
+    let (mut after, mut limit) = (None, None);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=')? {
+            ("after", id) if after.is_none() => after = Some(id.parse().ok()?),
+            ("limit", n) if limit.is_none() => {
+                limit = Some(n.parse().ok().filter(|n| (1..=PAGE).contains(n))?);
+            }
+            _ => return None,
+        }
+    }
+    Some((after, limit.unwrap_or(PAGE)))
+}
+
+async fn envelope<S: Store>(
+    State(desk): State<Desk<S>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let Ok(id) = id.parse() else {
+        return store_failure(&StoreError::NotFound);
+    };
+    // RFC 9110 §14.2: a range that is not understood is ignored
+    let from =
+        headers.get(header::RANGE).and_then(|range| range.to_str().ok()).and_then(read_range);
+    let range = from.map(|from| Range { start: from, end: u64::MAX });
+    match desk.gateway.store.get(id, range).await {
+        Ok((entry, _)) if from.is_some_and(|from| from >= entry.bytes) => {
+            unsatisfiable(entry.bytes)
+        }
+        Ok((entry, body)) => send(body, from, entry.bytes),
+        Err(error) => store_failure(&error),
+    }
+}
+
+/// The first byte of `bytes=N-`: the one form that resuming a download needs.
+fn read_range(value: &str) -> Option<u64> {
+    let digits = value.strip_prefix("bytes=")?.strip_suffix('-')?;
+    let is_plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_plain)
+}
+
+/// Streams the age file, or its rest from byte `from` on.
+fn send(body: StoredBody, from: Option<u64>, whole: u64) -> Response {
+    let first = from.unwrap_or(0);
+    let pieces = stream::unfold(Some(body), |body| async move {
+        let mut body = body?;
+        match body.next_chunk().await {
+            Ok(None) => None,
+            Ok(Some(chunk)) => Some((Ok(chunk), Some(body))),
+            // breaks the connection off, so that nobody takes a part for the whole
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    let mut response = Response::new(Body::from_stream(pieces));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole - first));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if from.is_some() {
+        // from < whole, so there is a last byte
+        insert(headers, header::CONTENT_RANGE, format!("bytes {first}-{}/{whole}", whole - 1));
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    response
+}
+
+fn unsatisfiable(whole: u64) -> Response {
+    let mut response = failure(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "range",
+        "the envelope is shorter than what you have: fetch it anew",
+    );
+    insert(response.headers_mut(), header::CONTENT_RANGE, format!("bytes */{whole}"));
+    response
+}
+
+fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn store_failure(error: &StoreError) -> Response {
+    match error {
+        StoreError::NotFound => {
+            failure(StatusCode::NOT_FOUND, "not-found", "there is no envelope with this id")
+        }
+        _ => failure(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "store",
+            "the gateway's store does not answer: try again, then tell the operator",
+        ),
+    }
+}
+
+fn failure(status: StatusCode, error: &str, message: &str) -> Response {
+    json(status, &Failure { error: error.to_owned(), message: message.to_owned() })
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    // our types have string keys only, so this cannot fail
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_query_has_two_parameters() {
+        let id = "000102030405060708090a0b0c0d0e0f";
+        assert_eq!(read_query(""), Some((None, PAGE)));
+        assert_eq!(read_query("limit=7"), Some((None, 7)));
+        assert_eq!(read_query(&format!("after={id}&limit=7")), Some((id.parse().ok(), 7)));
+        for wrong in
+            ["limit=0", "limit=501", "limit=", "limit=1&limit=2", "after=1", "x=1", "after"]
+        {
+            assert_eq!(read_query(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_the_rest_from_a_byte_on() {
+        assert_eq!(read_range("bytes=0-"), Some(0));
+        assert_eq!(read_range("bytes=65536-"), Some(65536));
+        for other in
+            ["bytes=-5", "bytes=1-2", "bytes=1-,3-", "bytes=+1-", "items=1-", "bytes=-", ""]
+        {
+            assert_eq!(read_range(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The intake as a whole, with a stand-in for the rooms behind it.
+
+use std::{
+    io::{self, Read},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+};
+
+use axum::body::Body;
+use http_body_util::BodyExt;
+use hyper::{Request, StatusCode, service::Service};
+use hyper_util::service::TowerToHyperService;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+};
+
+use super::{
+    spooling::{Spooler, tests::InMemory},
+    *,
+};
+use crate::{
+    gateway::{
+        config::{self, Limits, ListenerKind, Serves},
+        listener,
+        pages::Newsroom,
+        roster::Closed,
+    },
+    tip::{RawTip, Uncleanable},
+};
+
+/// The limits of every test of this room.
+pub(in super::super) fn limits() -> Limits {
+    Limits {
+        max_files: 3,
+        max_tip_bytes: 200_000,
+        max_message_bytes: 1_000,
+        min_bytes_per_second: 512,
+        grace_seconds: 30,
+        stall_seconds: 60,
+        max_connections: 8,
+        max_uploads: 4,
+        clean: crate::clean::Limits::default(),
+    }
+}
+
+/// What came through.
+#[derive(Debug, PartialEq, Eq)]
+struct Kept {
+    message: String,
+    language: Language,
+    uncleanable: Uncleanable,
+    files: Vec<Vec<u8>>,
+}
+
+struct StandIn {
+    limits: Limits,
+    closed: AtomicBool,
+    room: AtomicU64,
+    disk_is_full: bool,
+    kept: Mutex<Vec<Kept>>,
+}
+
+fn stand_in() -> StandIn {
+    StandIn {
+        limits: limits(),
+        closed: false.into(),
+        room: u64::MAX.into(),
+        disk_is_full: false,
+        kept: Mutex::default(),
+    }
+}
+
+impl Keeper for StandIn {
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn newsroom(&self) -> Newsroom {
+        Newsroom { name: "The Lantern".into(), fingerprint: "SHA256:abc".into() }
+    }
+
+    fn spool(&self) -> io::Result<Box<dyn Spooler>> {
+        if self.disk_is_full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(Box::new(InMemory(Vec::new())))
+    }
+
+    async fn door(self: &Arc<Self>) -> Result<(), Problem> {
+        if self.closed.load(SeqCst) { Err(Problem::Closed(Closed::Lapsed)) } else { Ok(()) }
+    }
+
+    async fn room(&self) -> Result<u64, Problem> {
+        Ok(self.room.load(SeqCst))
+    }
+
+    async fn keep(self: Arc<Self>, tip: RawTip) -> Result<Vec<FileFate>, Problem> {
+        let read = |mut file: Box<dyn crate::tip::Content>| {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).unwrap();
+            bytes
+        };
+        let kept = Kept {
+            message: tip.message.expose().clone(),
+            language: tip.language,
+            uncleanable: tip.uncleanable,
+            files: tip.files.into_iter().map(read).collect(),
+        };
+        assert_ne!(kept.message, "panic");
+        self.kept.lock().unwrap().push(kept);
+        Ok(Vec::new())
+    }
+}
+
+const TYPE: &str = "multipart/form-data; boundary=b";
+
+/// A part of a form: name, file name if it is a file, content.
+type Part<'a> = (&'a str, Option<&'a str>, &'a [u8]);
+
+fn form_of(parts: &[Part<'_>]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, file_name, content) in parts {
+        let file = file_name
+            .map_or(String::new(), |f| format!("; filename=\"{f}\"\r\nContent-Type: image/jpeg"));
+        let head = format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n");
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--b--\r\n");
+    body
+}
+
+async fn send(
+    keeper: &Arc<StandIn>,
+    method: &str,
+    path: &str,
+    content_type: &str,
+    body: impl Into<Body>,
+) -> (StatusCode, String) {
+    let request = Request::builder().method(method).uri(path);
+    let request = request.header("content-type", content_type).body(body.into()).unwrap();
+    let router = TowerToHyperService::new(router_before(keeper.clone()));
+    let response = router.call(request).await.unwrap();
+    let status = response.status();
+    for never in ["date", "server", "etag", "set-cookie", "last-modified"] {
+        assert!(!response.headers().contains_key(never));
+    }
+    let html = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(html.to_vec()).unwrap())
+}
+
+async fn submit(keeper: &Arc<StandIn>, parts: &[Part<'_>]) -> (StatusCode, String) {
+    send(keeper, "POST", "/ko", TYPE, form_of(parts)).await
+}
+
+#[tokio::test]
+async fn a_tip_comes_through_as_it_was_sent_and_without_its_names() {
+    let keeper = Arc::new(stand_in());
+    let (photo, large) = (vec![0xff; 10], vec![7; 150_000]);
+    let parts: [Part<'_>; 6] = [
+        // after the files in the page, but not necessarily on the wire
+        ("uncleanable", None, b"send-original"),
+        ("files", Some("secret.jpg"), &photo),
+        ("files", Some(""), b""),
+        ("files", Some("large.bin"), &large),
+        ("files", Some("empty.txt"), b""),
+        ("message", None, "첫 줄\r\n둘째 줄".as_bytes()),
+    ];
+    let (status, html) = submit(&keeper, &parts).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(html.contains("lang=\"ko\"") && !html.contains("첫 줄") && !html.contains("secret"));
+    let expected = Kept {
+        message: "첫 줄\n둘째 줄".into(),
+        language: Language::Korean,
+        uncleanable: Uncleanable::SendOriginal,
+        files: vec![photo, large, vec![]],
+    };
+    assert_eq!(*keeper.kept.lock().unwrap(), [expected]);
+}
+
+#[tokio::test]
+async fn a_message_alone_needs_no_spool() {
+    let keeper = Arc::new(StandIn { disk_is_full: true, ..stand_in() });
+    let parts: [Part<'_>; 2] = [("message", None, b"hello"), ("files", Some(""), b"")];
+    assert_eq!(submit(&keeper, &parts).await.0, StatusCode::OK);
+    assert_eq!(keeper.kept.lock().unwrap()[0].uncleanable, Uncleanable::LeaveOut);
+    let (status, _) = submit(&keeper, &[("files", Some("a"), b"bytes")]).await;
+    assert_eq!(status, StatusCode::INSUFFICIENT_STORAGE);
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_is_told_and_nothing_is_kept() {
+    let keeper = Arc::new(stand_in());
+    let file: Part<'_> = ("files", Some("a"), b"x");
+    let (long, huge) = (vec![b'a'; 1_001], vec![7; 200_001]);
+    let cases: &[(&[Part<'_>], u16)] = &[
+        (&[], 422),
+        (&[("message", None, b" \r\n\t")], 422),
+        (&[("message", None, b"\xff\xfe")], 400),
+        (&[("message", None, b"a"), ("message", None, b"b")], 400),
+        (&[("message", None, b"a"), ("uncleanable", None, b"whatever")], 400),
+        (&[("message", None, &long)], 413),
+        (&[file, file, file, file], 413),
+        (&[("files", Some("a"), &huge)], 413),
+        (&[("other", None, b"" as &[u8]); 17], 400),
+        (&[("message", None, b"panic")], 500),
+    ];
+    for (parts, status) in cases {
+        let (told, html) = submit(&keeper, parts).await;
+        assert_eq!(told.as_u16(), *status, "{html}");
+        assert!(html.contains("role=\"alert\""));
+    }
+    let whole = form_of(&[("message", None, b"hello"), file]);
+    // up to the closing delimiter, every cut is noticed
+    for end in 0..whole.len() - 2 {
+        let (status, _) = send(&keeper, "POST", "/en", TYPE, whole[..end].to_vec()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{end}");
+    }
+    let plain = "application/x-www-form-urlencoded";
+    let (status, _) = send(&keeper, "POST", "/en", plain, "message=hello").await;
+    assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(keeper.kept.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_closed_door_and_a_full_store_are_told_before_anything_is_sent() {
+    let keeper = Arc::new(stand_in());
+    let get = async || send(&keeper, "GET", "/zh-Hans", TYPE, "").await;
+    let (status, html) = get().await;
+    assert!(status.is_success() && html.contains("<form") && html.contains("The Lantern"));
+    keeper.room.store(SMALLEST_TIP - 1, SeqCst);
+    assert_eq!(get().await.0, StatusCode::INSUFFICIENT_STORAGE);
+    keeper.room.store(SMALLEST_TIP + 1_000, SeqCst);
+    assert!(get().await.0.is_success());
+    let (status, _) = submit(&keeper, &[("files", Some("a"), &[7; 10_000])]).await;
+    assert_eq!(status, StatusCode::INSUFFICIENT_STORAGE);
+    keeper.closed.store(true, SeqCst);
+    let (status, html) = get().await;
+    assert!(status == StatusCode::SERVICE_UNAVAILABLE && !html.contains("<form"));
+    let (status, _) = submit(&keeper, &[("message", None, b"hello")]).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(keeper.kept.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn other_addresses_and_methods_have_their_pages() {
+    let keeper = Arc::new(stand_in());
+    let (status, html) = send(&keeper, "GET", "/admin", TYPE, "").await;
+    assert!(status == StatusCode::NOT_FOUND && html.contains("href=\"/ko\""));
+    let (status, _) = send(&keeper, "DELETE", "/en", TYPE, "").await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(send(&keeper, "GET", "/", TYPE, "").await.0.is_success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_all_places_taken_is_asked_to_come_back() {
+    let keeper = Arc::new(StandIn { limits: Limits { max_uploads: 1, ..limits() }, ..stand_in() });
+    let router = TowerToHyperService::new(router_before(keeper.clone()));
+    let post = |body: Body| {
+        let request = Request::post("/en").header("content-type", TYPE).body(body).unwrap();
+        router.call(request)
+    };
+    let never = Body::from_stream(futures_util::stream::pending::<io::Result<bytes::Bytes>>());
+    let form = form_of(&[("message", None, b"hello")]);
+    let (first, second) = tokio::join!(post(never), post(Body::from(form)));
+    assert_eq!(first.unwrap().status(), StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(second.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn the_page_arrives_though_the_upload_goes_on() {
+    let keeper = Arc::new(stand_in());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tips.sock");
+    let kind = ListenerKind::Unix { path: path.clone() };
+    let tips = config::Listener { kind, serves: Serves::Tips };
+    let bound = listener::bind(&[tips], None).await.unwrap();
+    let routers = listener::Routers { tips: router_before(keeper), desk: Router::new() };
+    tokio::spawn(listener::serve(bound, routers, 8, std::future::pending()));
+
+    let mut stream = UnixStream::connect(&path).await.unwrap();
+    let head = format!(
+        "PROXY TCP6 fc00:dead:beef:4dad::1 ::1 1 80\r\n\
+         POST /en HTTP/1.1\r\nContent-Type: {TYPE}\r\nContent-Length: 900000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // more than any socket's buffer: this ends only if somebody reads it
+    stream.write_all(&vec![7; 900_000]).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.ends_with("</html>"), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"));
+}

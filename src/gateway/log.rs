@@ -1,0 +1,201 @@
+//! The only way in which a running gateway says something: a closed list of events.
+//!
+//! No event can carry anything of a request, and none is caused by a single tip: an event's fields
+//! are numbers, kinds of failure, and what the publication folder says in public anyway. Lines go to
+//! stderr without a time; who keeps them (a journal) adds its own. No subscriber of `log` or
+//! `tracing` is ever installed, so that no dependency can speak either.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::clock::Day;
+
+/// Takes events. Cloning it gives another handle to the same log.
+#[derive(Clone)]
+pub struct Log(Arc<Sink>);
+
+enum Sink {
+    Stderr,
+    Memory(Mutex<Vec<Event>>),
+}
+
+impl Log {
+    /// One line per event on standard error.
+    pub fn stderr() -> Self {
+        Self(Arc::new(Sink::Stderr))
+    }
+
+    /// Keeps events for a test; see [`Log::events`].
+    pub fn memory() -> Self {
+        Self(Arc::new(Sink::Memory(Mutex::default())))
+    }
+
+    /// Says it. A log that cannot be written to is no reason to stop.
+    pub fn write(&self, event: Event) {
+        match &*self.0 {
+            Sink::Stderr => drop(writeln!(io::stderr(), "{event}")),
+            Sink::Memory(events) => {
+                events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+            }
+        }
+    }
+
+    /// What a [`Log::memory`] has kept so far (nothing for the log on standard error).
+    pub fn events(&self) -> Vec<Event> {
+        match &*self.0 {
+            Sink::Stderr => Vec::new(),
+            Sink::Memory(events) => events.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+}
+
+/// All that a gateway ever says while it serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The gateway takes tips by this roster from now on.
+    RosterTaken {
+        /// The roster's version.
+        version: u32,
+    },
+    /// The publication on disk was not taken; the last good one stays.
+    RosterRefused(RosterRefusal),
+    /// A reviewer's batch of sealing keys was not taken.
+    BatchRefused {
+        /// The batch's file name in the publication folder, without its ending.
+        batch: String,
+    },
+    /// The roster lapses within thirty days. Said once a day.
+    RosterLapsesSoon {
+        /// The last day on which it holds.
+        last_day: Day,
+    },
+    /// The roster has lapsed and the form is closed. Said once.
+    RosterLapsed,
+    /// A roster version could not be remembered in the store; it is tried again.
+    RosterNotRemembered,
+    /// Notices of a round were not sent.
+    NoticesFailed {
+        /// Why the first that failed did so.
+        why: MailFailure,
+        /// How many were not sent.
+        failed: usize,
+        /// How many there were to send.
+        of: usize,
+    },
+    /// Reviewers on the roster of whom the address book knows no mail address.
+    NoticeAddressMissing {
+        /// How many.
+        reviewers: usize,
+    },
+    /// The address book could not be read; no notice was sent.
+    AddressBookUnreadable,
+    /// The store could not say whether something arrived.
+    StoreFailed,
+}
+
+/// Why a publication on disk was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum RosterRefusal {
+    /// A file is missing, too large or not readable.
+    #[error("the publication folder cannot be read; put the whole folder back")]
+    Unreadable,
+    /// The chain of signatures does not hold.
+    #[error(
+        "the chain from the pinned newsroom key does not hold; get the folder from the operator again"
+    )]
+    Forged,
+    /// Older than one that has been seen.
+    #[error("it is older than a roster that has been seen already; get the current folder")]
+    Rollback,
+    /// A version that has been seen now has other content.
+    #[error(
+        "it contradicts a roster that has been seen already; compare newsroom keys with the operator"
+    )]
+    Fork,
+}
+
+/// Why a mail was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum MailFailure {
+    /// Certificate, protocol version or handshake.
+    #[error("no trusted TLS connection")]
+    Tls,
+    /// Nobody answered in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// The server said no, for good (5xx).
+    #[error("refused by the mail server")]
+    Refused,
+    /// The server said: later (4xx).
+    #[error("put off by the mail server")]
+    PutOff,
+    /// The connection could not be made or broke.
+    #[error("no connection")]
+    Connection,
+    /// The password or certificate file could not be used.
+    #[error("the password_file or ca_file cannot be used")]
+    Files,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RosterTaken { version } => write!(f, "roster {version} is in force"),
+            Self::RosterRefused(why) => write!(f, "the publication was not taken: {why}"),
+            Self::BatchRefused { batch } => {
+                write!(f, "the keys of {batch:?} were not taken; ask for a new batch")
+            }
+            Self::RosterLapsesSoon { last_day } => {
+                write!(f, "the roster lapses after {last_day}; sign the next one before")
+            }
+            Self::RosterLapsed => write!(f, "the roster has lapsed; the form is closed"),
+            Self::RosterNotRemembered => {
+                write!(f, "the roster's version could not be remembered in the store")
+            }
+            Self::NoticesFailed { why, failed, of } => {
+                write!(f, "{failed} of {of} notices were not sent ({why}); the next round follows")
+            }
+            Self::NoticeAddressMissing { reviewers } => {
+                write!(f, "{reviewers} reviewers have no mail address and get no notice")
+            }
+            Self::AddressBookUnreadable => {
+                write!(f, "the address book cannot be read; no notice was sent")
+            }
+            Self::StoreFailed => {
+                write!(f, "the store cannot be listed; the notices say that something arrived")
+            }
+        }
+    }
+}
+
+/// Makes a panic say where it happened and nothing else: its payload may hold what a source sent.
+pub fn silence_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        drop(writeln!(io::stderr(), "a task stopped at {place}; please report this"));
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line() {
+        let log = Log::memory();
+        let events = [
+            Event::RosterTaken { version: 3 },
+            Event::RosterRefused(RosterRefusal::Fork),
+            Event::BatchRefused { batch: "mina\nforged line".into() },
+            Event::NoticesFailed { why: MailFailure::Tls, failed: 1, of: 2 },
+        ];
+        for event in &events {
+            assert!(!event.to_string().contains('\n'), "{event}");
+            log.clone().write(event.clone());
+        }
+        assert_eq!(log.events(), events);
+    }
+}

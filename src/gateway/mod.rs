@@ -1,0 +1,36 @@
+//! The gateway: takes tips, seals them, keeps them, and hands them to reviewers. It can open
+//! nothing that has been sealed.
+
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod desk;
+pub mod init;
+pub mod intake;
+pub mod listener;
+pub mod log;
+pub mod notice;
+pub mod pages;
+pub mod roster;
+pub mod serve;
+pub mod spool;
+pub mod store;
+pub mod tls_key;
+
+use std::sync::Arc;
+
+/// What every part of a running gateway shares.
+pub struct Gateway<S> {
+    /// All that the operator has decided.
+    pub config: config::Config,
+    /// Envelopes and items.
+    pub store: S,
+    /// To whom tips are sealed.
+    pub roster: roster::CurrentRoster,
+    /// The machine's clock, or a test's.
+    pub clock: Arc<dyn crate::clock::Clock>,
+    /// The machine's randomness, or a test's.
+    pub entropy: Arc<dyn crate::random::Entropy>,
+    /// The only way to say something.
+    pub log: log::Log,
+}

@@ -1,0 +1,383 @@
+//! The store as files in a folder.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
+    ops::Range,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use ring::digest::{Context, SHA256};
+
+use super::{
+    Entry, Finding, Health, ItemKind, Store, StoreError, StoredBody,
+    folders::{self, Folders},
+    header::{self, EnvelopeHeader},
+    index::{Index, IndexError},
+    item::{self, Kind},
+    ledger::{Ledger, Options},
+    new_file::NewFile,
+};
+use crate::{clock::Day, random::Entropy, seal::Envelope, tip::TipId};
+
+/// A large envelope is sent to the disk in parts of this many bytes while it is being written.
+const WRITE_BACK: u64 = 64 << 20;
+
+/// A store in a folder of its own. A clone is another handle to the same open store; the folder
+/// can be opened again once the last handle and the last [`StoredBody`] are gone.
+#[derive(Clone)]
+pub struct FileStore(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    /// `None` once it has failed; before `folders`, because it must be closed before the lock goes
+    pub(super) index: Mutex<Option<Index>>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) options: Options,
+    pub(super) ledger: Mutex<Ledger>,
+    /// what was found amiss while serving
+    pub(super) findings: Mutex<Vec<Finding>>,
+    /// one item is written at a time: it is looked for, then added
+    items: Mutex<()>,
+    /// Shared by whoever changes a file and then the index; taken alone by whoever compares them.
+    pub(super) changing: RwLock<()>,
+    pub(super) folders: Folders,
+}
+
+/// Why an envelope's file cannot be used.
+pub(super) enum Flaw {
+    /// It is not there.
+    Gone,
+    /// It is not what was stored.
+    Damaged(String),
+    /// The operating system does not give it out.
+    Unreadable(io::Error),
+}
+
+impl FileStore {
+    /// Opens the store in `folder`, making one where there is nothing, and checks it: unfinished
+    /// files are removed, begun deletions finished, damaged files moved to quarantine, the index
+    /// brought in line with the files or made anew. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while another process has it open, [`StoreError::Newer`],
+    /// [`StoreError::NotAStore`], [`StoreError::Exposed`], [`StoreError::Io`].
+    pub fn open(
+        folder: &Path,
+        entropy: Arc<dyn Entropy>,
+        options: Options,
+    ) -> Result<(Self, Vec<Finding>), StoreError> {
+        let inner = Inner {
+            index: Mutex::new(None),
+            entropy,
+            options,
+            ledger: Mutex::default(),
+            findings: Mutex::default(),
+            items: Mutex::new(()),
+            changing: RwLock::new(()),
+            folders: Folders::open(folder)?,
+        };
+        let findings = inner.recover()?;
+        Ok((Self(Arc::new(inner)), findings))
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Arc<Inner>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = self.0.clone();
+        let done = tokio::task::spawn_blocking(move || job(&inner)).await;
+        done.map_err(|error| StoreError::Io(io::Error::other(error)))?
+    }
+}
+
+impl Store for FileStore {
+    async fn put(&self, envelope: Envelope, day: Day) -> Result<TipId, StoreError> {
+        let given_up = Arc::new(AtomicBool::new(false));
+        let _on_drop = GiveUp(given_up.clone());
+        self.blocking(move |store| store.put(envelope, day, &given_up)).await
+    }
+
+    async fn get(
+        &self,
+        id: TipId,
+        range: Option<Range<u64>>,
+    ) -> Result<(Entry, StoredBody), StoreError> {
+        self.blocking(move |store| store.get(id, range)).await
+    }
+
+    async fn list(&self, after: Option<TipId>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.blocking(move |store| store.list(after, limit)).await
+    }
+
+    async fn delete(&self, id: TipId) -> Result<(), StoreError> {
+        self.blocking(move |store| store.delete(id)).await
+    }
+
+    async fn put_item(&self, kind: ItemKind, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let (key, bytes) = (key.to_owned(), bytes.to_owned());
+        self.blocking(move |store| store.put_item(kind.into(), &key, &bytes)).await
+    }
+
+    async fn items(&self, kind: ItemKind) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.blocking(move |store| store.items(kind.into())).await
+    }
+
+    async fn verify(
+        &self,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Vec<String>, StoreError> {
+        let (steps, mut told) = tokio::sync::mpsc::channel::<(u64, u64)>(16);
+        let check = self.blocking(move |store| {
+            // nobody listens any more when the future was dropped
+            store.verify(&mut |done, all| steps.blocking_send((done, all)).is_ok())
+        });
+        let tell = async {
+            while let Some((done, all)) = told.recv().await {
+                progress(done, all);
+            }
+        };
+        let (findings, ()) = tokio::join!(check, tell);
+        Ok(findings?.iter().map(ToString::to_string).collect())
+    }
+
+    async fn health(&self) -> Result<Health, StoreError> {
+        self.blocking(|store| store.health()).await
+    }
+}
+
+impl Inner {
+    fn put(
+        &self,
+        mut envelope: Envelope,
+        day: Day,
+        given_up: &AtomicBool,
+    ) -> Result<TipId, StoreError> {
+        let bytes = envelope.len();
+        let reserved = self.reserve(bytes.saturating_add(header::LEN_U64))?;
+        let id = TipId(crate::random::bytes(&*self.entropy));
+        let place = self.folders.envelope(id);
+        if place.try_exists()? {
+            return Err(io::Error::other("a new random id is in use already").into());
+        }
+        let mut file = NewFile::create(&self.folders, &*self.entropy)?;
+        let sha256 = self.write_body(&mut file, &mut envelope, given_up)?;
+        let entry = Entry { id, day, epoch: envelope.epoch(), class: envelope.class(), bytes };
+        let header = EnvelopeHeader { entry, sha256 };
+        file.write_head(&header.encode())?;
+        let file = file.finish(day)?;
+        wanted(given_up)?;
+
+        let _changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
+        file.place(&place)?;
+        reserved.stored();
+        self.with_index(|index| index.insert(&header.entry));
+        Ok(id)
+    }
+
+    /// Writes room for the header, then the age file; gives its SHA-256.
+    fn write_body(
+        &self,
+        file: &mut NewFile,
+        envelope: &mut Envelope,
+        given_up: &AtomicBool,
+    ) -> Result<[u8; 32], StoreError> {
+        let promised = envelope.len();
+        let mut sum = Context::new(&SHA256);
+        let (mut written, mut waiting) = (0, 0);
+        file.write(&[0; header::LEN])?;
+        while let Some(chunk) = envelope.next_chunk()? {
+            wanted(given_up)?;
+            sum.update(chunk);
+            file.write(chunk)?;
+            written += chunk.len() as u64;
+            waiting += chunk.len() as u64;
+            if waiting >= WRITE_BACK {
+                waiting = 0;
+                file.write_back()?;
+                if self.folders.free()? < self.options.reserve_bytes {
+                    return Err(StoreError::Full);
+                }
+            }
+        }
+        if written != promised {
+            return Err(io::Error::other("an envelope is not as long as it said").into());
+        }
+        Ok(finished(sum))
+    }
+
+    fn get(
+        self: &Arc<Self>,
+        id: TipId,
+        range: Option<Range<u64>>,
+    ) -> Result<(Entry, StoredBody), StoreError> {
+        if self.is_deleted(id)? {
+            return Err(StoreError::NotFound);
+        }
+        let (mut file, header) = match self.open_envelope(id) {
+            Ok(opened) => opened,
+            Err(Flaw::Gone) => return Err(StoreError::NotFound),
+            Err(Flaw::Unreadable(error)) => return Err(error.into()),
+            Err(Flaw::Damaged(reason)) => {
+                self.quarantine_envelope(id, &reason);
+                return Err(StoreError::Damaged);
+            }
+        };
+        let all = 0..header.entry.bytes;
+        let range = range.unwrap_or(all.clone());
+        let (start, end) = (range.start.min(all.end), range.end.min(all.end));
+        file.seek(SeekFrom::Start(header::LEN_U64 + start))?;
+        let len = end.saturating_sub(start);
+        let entry = header.entry.clone();
+        Ok((entry, StoredBody::new(self.clone(), file, header, len, len == all.end)))
+    }
+
+    fn list(&self, after: Option<TipId>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        match self.with_index(|index| index.page(after, limit)) {
+            Some(entries) => Ok(entries),
+            None => Ok(self.page_of_files(after, limit)?),
+        }
+    }
+
+    fn delete(&self, id: TipId) -> Result<(), StoreError> {
+        let path = self.folders.envelope(id);
+        let _changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
+        let bytes = match fs::symlink_metadata(&path) {
+            Ok(file) => file.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return if self.is_deleted(id)? { Ok(()) } else { Err(StoreError::NotFound) };
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.put_item(Kind::Tombstone, &folders::file_name(id), &[])?;
+        self.with_index(|index| index.remove(id));
+        match fs::remove_file(&path) {
+            Ok(()) => lock(&self.ledger).forget(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(folders::sync(&self.folders.shard(folders::shard_of(id)))?)
+    }
+
+    pub(super) fn put_item(&self, kind: Kind, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let content = item::encode(kind, key, bytes)?;
+        let path = self.folders.item(kind, key);
+        let _one = lock(&self.items);
+        match folders::read_file(&path, item::MAX_FILE) {
+            Ok(stored) if stored == content => {
+                // it may have been put there by a call that could not make it durable
+                return Ok(folders::sync(&self.folders.items(kind))?);
+            }
+            Ok(_) => return Err(StoreError::Conflict),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+        if self.folders.free()? < content.len() as u64 {
+            return Err(StoreError::Full);
+        }
+        Ok(self.write_item(&path, &content)?)
+    }
+
+    pub(super) fn write_item(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let mut file = NewFile::create(&self.folders, &*self.entropy)?;
+        file.write(content)?;
+        file.finish(Day(0))?.place(path)
+    }
+
+    fn items(&self, kind: Kind) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let mut items = Vec::new();
+        for key in folders::names(&self.folders.items(kind))? {
+            if !item::is_key(&key) {
+                continue;
+            }
+            let path = self.folders.item(kind, &key);
+            let file = folders::read_file(&path, item::MAX_FILE)?;
+            match item::decode(kind, &key, &file) {
+                Some(content) => items.push((key, content.to_owned())),
+                None => {
+                    let finding = self.quarantine(&path, "its checksum is wrong");
+                    lock(&self.findings).push(finding);
+                }
+            }
+        }
+        Ok(items)
+    }
+
+    pub(super) fn is_deleted(&self, id: TipId) -> io::Result<bool> {
+        self.folders.item(Kind::Tombstone, &folders::file_name(id)).try_exists()
+    }
+
+    /// Opens an envelope's file and checks its header and length; it then stands at the body.
+    pub(super) fn open_envelope(&self, id: TipId) -> Result<(File, EnvelopeHeader), Flaw> {
+        let mut file = folders::open_file(&self.folders.envelope(id))?;
+        let mut bytes = [0; header::LEN];
+        file.read_exact(&mut bytes)?;
+        let header = EnvelopeHeader::parse(&bytes).map_err(|e| Flaw::Damaged(e.to_string()))?;
+        if header.entry.id != id {
+            return Err(Flaw::Damaged("it is another envelope, under a wrong name".into()));
+        }
+        let length = file.metadata()?.len().checked_sub(header::LEN_U64);
+        if length != Some(header.entry.bytes) {
+            return Err(Flaw::Damaged("its length is wrong".into()));
+        }
+        Ok((file, header))
+    }
+
+    /// Asks the index, if there is one; it is out of use once it has failed.
+    pub(super) fn with_index<T>(
+        &self,
+        ask: impl FnOnce(&Index) -> Result<T, IndexError>,
+    ) -> Option<T> {
+        let mut index = lock(&self.index);
+        match ask(index.as_ref()?) {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                if let Some(failed) = index.take() {
+                    failed.abandon();
+                }
+                lock(&self.findings).push(Finding::IndexOff { reason: error.to_string() });
+                None
+            }
+        }
+    }
+}
+
+impl From<io::Error> for Flaw {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Gone,
+            io::ErrorKind::UnexpectedEof => Self::Damaged("it is cut short".into()),
+            _ => Self::Unreadable(error),
+        }
+    }
+}
+
+/// Tells the thread that writes an envelope when nobody waits for it any more.
+struct GiveUp(Arc<AtomicBool>);
+
+impl Drop for GiveUp {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn wanted(given_up: &AtomicBool) -> io::Result<()> {
+    if given_up.load(Ordering::Relaxed) {
+        return Err(io::ErrorKind::Interrupted.into());
+    }
+    Ok(())
+}
+
+/// A panic elsewhere leaves nothing half-changed behind these locks.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn finished(sum: Context) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(sum.finish().as_ref());
+    out
+}

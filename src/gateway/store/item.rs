@@ -1,0 +1,168 @@
+//! The small files beside envelopes: their kinds, keys and format.
+//!
+//! ```text
+//! offset  length
+//!      0       8  "sealitm\n"
+//!      8       2  version, 1
+//!     10       2  kind: 1 roster, 2 notice mark, 3 tombstone
+//!     12       2  length of the key, k
+//!     14       2  zero
+//!     16       8  length of the content, n
+//!     24      32  SHA-256 of all other bytes of the file, in order
+//!     56       k  key, also the file's name
+//!   56+k       n  content, to the end of the file
+//! ```
+//!
+//! Integers are unsigned and big-endian. There is one way to write an item.
+
+use ring::digest::{Context, Digest, SHA256};
+
+use super::{ItemKind, StoreError};
+
+/// Bytes that an item may hold.
+pub const MAX_CONTENT: usize = 1 << 20;
+
+const HEAD: usize = 56;
+const MAX_KEY: usize = 128;
+const MAGIC: &[u8; 8] = b"sealitm\n";
+const VERSION: u16 = 1;
+
+/// The longest file that can be an item.
+pub(super) const MAX_FILE: usize = HEAD + MAX_KEY + MAX_CONTENT;
+
+/// Every kind that is stored as an item: those of [`ItemKind`] and the store's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A roster version seen.
+    Roster,
+    /// A notice period done.
+    NoticeMark,
+    /// A deleted envelope; the key is its id.
+    Tombstone,
+}
+
+impl From<ItemKind> for Kind {
+    fn from(kind: ItemKind) -> Self {
+        match kind {
+            ItemKind::Roster => Self::Roster,
+            ItemKind::NoticeMark => Self::NoticeMark,
+        }
+    }
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 3] = [Self::Roster, Self::NoticeMark, Self::Tombstone];
+
+    pub(super) fn folder(self) -> &'static str {
+        match self {
+            Self::Roster => "rosters",
+            Self::NoticeMark => "notice-marks",
+            Self::Tombstone => "tombstones",
+        }
+    }
+
+    fn tag(self) -> u16 {
+        match self {
+            Self::Roster => 1,
+            Self::NoticeMark => 2,
+            Self::Tombstone => 3,
+        }
+    }
+}
+
+/// True of what may be an item's key: it is a file's name everywhere and means nothing to a shell.
+pub(super) fn is_key(key: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (1..=MAX_KEY).contains(&key.len()) && !key.starts_with('.') && key.bytes().all(allowed)
+}
+
+/// The bytes of an item's file.
+pub(super) fn encode(kind: Kind, key: &str, content: &[u8]) -> Result<Vec<u8>, StoreError> {
+    if !is_key(key) {
+        return Err(StoreError::BadItem(
+            "its key is not 1 to 128 letters, digits, '-', '_' or '.'",
+        ));
+    }
+    if content.len() > MAX_CONTENT {
+        return Err(StoreError::BadItem("it is larger than 1 MiB"));
+    }
+    let lengths = (u16::try_from(key.len()), u64::try_from(content.len()));
+    let (Ok(key_len), Ok(content_len)) = lengths else {
+        return Err(StoreError::BadItem("it is too large"));
+    };
+    let mut bytes = Vec::with_capacity(HEAD + key.len() + content.len());
+    bytes.extend(MAGIC);
+    bytes.extend(VERSION.to_be_bytes());
+    bytes.extend(kind.tag().to_be_bytes());
+    bytes.extend(key_len.to_be_bytes());
+    bytes.extend([0; 2]);
+    bytes.extend(content_len.to_be_bytes());
+    let checksum = checksum([&bytes, key.as_bytes(), content]);
+    bytes.extend(checksum.as_ref());
+    bytes.extend(key.as_bytes());
+    bytes.extend(content);
+    Ok(bytes)
+}
+
+/// The content of the item `key`; `None` if the file is no such item, or is damaged.
+pub fn decode<'a>(kind: Kind, key: &str, file: &'a [u8]) -> Option<&'a [u8]> {
+    let content = file.get(HEAD.checked_add(key.len())?..)?;
+    let whole = encode(kind, key, content).ok()?;
+    (whole == file).then_some(content)
+}
+
+fn checksum(parts: [&[u8]; 3]) -> Digest {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    context.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn reads_what_it_writes(key in "[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}", content: Vec<u8>) {
+            let file = encode(Kind::Roster, &key, &content).unwrap();
+            prop_assert_eq!(decode(Kind::Roster, &key, &file), Some(&content[..]));
+        }
+
+        #[test]
+        fn any_damage_is_noticed(content: Vec<u8>, at: prop::sample::Index, bit in 0..8, cut: bool) {
+            let mut file = encode(Kind::NoticeMark, "2026-11-22", &content).unwrap();
+            let at = at.index(file.len());
+            if cut {
+                file.truncate(at);
+            } else {
+                file[at] ^= 1_u8 << bit;
+            }
+            prop_assert_eq!(decode(Kind::NoticeMark, "2026-11-22", &file), None);
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(file: Vec<u8>) {
+            prop_assert_eq!(decode(Kind::Roster, "1", &file), None);
+        }
+    }
+
+    #[test]
+    fn an_item_belongs_to_its_kind_and_key() {
+        let file = encode(Kind::Roster, "0001", b"roster").unwrap();
+        assert_eq!(decode(Kind::NoticeMark, "0001", &file), None);
+        assert_eq!(decode(Kind::Roster, "0002", &file), None);
+        assert_eq!(decode(Kind::Roster, "0001", &[&file[..], b"x"].concat()), None);
+    }
+
+    #[test]
+    fn keys_cannot_leave_their_folder() {
+        for wrong in ["", ".", "..", ".x", "a/b", "a\0", "a b", "가", &"x".repeat(129)] {
+            assert!(encode(Kind::Roster, wrong, b"").is_err(), "{wrong}");
+        }
+        assert!(encode(Kind::Roster, "1", &vec![0; MAX_CONTENT + 1]).is_err());
+    }
+}

@@ -1,0 +1,267 @@
+//! What every store must do: one test-suite for any implementation of [`Store`].
+//!
+//! An implementation writes a [`Place`] and calls `store_suite!`.
+
+use std::{
+    io::Cursor,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use ring::digest::{SHA256, digest};
+
+use super::{Entry, Health, ItemKind, Store, StoreError, StoredBody};
+use crate::{
+    clean::Limits,
+    clock::{Day, Epoch},
+    random::Entropy,
+    recipient::Recipient,
+    seal::{Envelope, Recipients},
+    secret::SecretText,
+    tip::{Language, RawTip, SizeClass, TipId, Uncleanable},
+};
+
+/// Somewhere empty to keep a store, which can be opened again and again.
+pub(super) trait Place {
+    type Store: Store;
+
+    fn new() -> Self;
+    fn open(&self) -> Self::Store;
+}
+
+pub(super) const TODAY: Day = Day(20_779);
+
+/// An envelope of a size class; the same class and seed always give the same bytes.
+pub(super) fn test_envelope(class: u8, seed: u8) -> Envelope {
+    let entropy = Seeded { seed, asked: AtomicU64::new(0) };
+    // as large as the class below, and so too large for it
+    let below = class.checked_sub(1).and_then(SizeClass::from_index);
+    let file = below.map(|class| vec![0u8; usize::try_from(class.bytes()).unwrap()]);
+    let tip = RawTip {
+        message: SecretText::new("a tip".into()),
+        language: Language::English,
+        uncleanable: Uncleanable::SendOriginal,
+        files: file.into_iter().map(|file| Box::new(Cursor::new(file)) as _).collect(),
+    };
+    let archive = tip.clean(&Limits::default()).unwrap().archive(&entropy).unwrap();
+    assert_eq!(archive.class().index(), class);
+    let to = Recipients::new(vec![Recipient::throw_away(&entropy)]).unwrap();
+    Envelope::seal(archive, Epoch(2_968), &to, &entropy)
+}
+
+/// Randomness that is the same each time.
+struct Seeded {
+    seed: u8,
+    asked: AtomicU64,
+}
+
+impl Entropy for Seeded {
+    fn fill(&self, out: &mut [u8]) {
+        for part in out.chunks_mut(32) {
+            let number = self.asked.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+            let block = digest(&SHA256, &[&[self.seed][..], &number].concat());
+            part.copy_from_slice(&block.as_ref()[..part.len()]);
+        }
+    }
+}
+
+/// The bytes of [`test_envelope`]'s age file.
+pub(super) fn age_file(class: u8, seed: u8) -> Vec<u8> {
+    let mut envelope = test_envelope(class, seed);
+    let mut bytes = Vec::new();
+    while let Some(chunk) = envelope.next_chunk().unwrap() {
+        bytes.extend(chunk);
+    }
+    bytes
+}
+
+pub(super) async fn read(mut body: StoredBody) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next_chunk().await? {
+        assert!((1..=65_536).contains(&piece.len()));
+        bytes.extend(piece);
+    }
+    assert_eq!(bytes.len() as u64, body.len());
+    Ok(bytes)
+}
+
+pub(super) async fn put_some(store: &impl Store, count: u8) -> Vec<TipId> {
+    let mut ids = Vec::new();
+    for seed in 0..count {
+        ids.push(store.put(test_envelope(0, seed), TODAY).await.unwrap());
+    }
+    ids
+}
+
+pub(super) async fn round_trip<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let id = store.put(test_envelope(3, 7), TODAY).await.unwrap();
+    let expected = age_file(3, 7);
+    let (entry, body) = store.get(id, None).await.unwrap();
+    let class = SizeClass::from_index(3).unwrap();
+    let bytes = expected.len() as u64;
+    assert_eq!(entry, Entry { id, day: TODAY, epoch: Epoch(2_968), class, bytes });
+    assert!(read(body).await.unwrap() == expected);
+    assert_eq!(store.list(None, 10).await.unwrap(), [entry]);
+}
+
+pub(super) async fn ranges<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let id = store.put(test_envelope(2, 1), TODAY).await.unwrap();
+    let whole = age_file(2, 1);
+    let len = whole.len() as u64;
+    let asked = [
+        (0..1, 0..1),
+        (65_535..65_537, 65_535..65_537),
+        (1..70_000, 1..70_000),
+        (len - 1..len, len - 1..len),
+        (5..u64::MAX, 5..len),
+        (len..len + 1, len..len),
+        (u64::MAX..u64::MAX, len..len),
+        (0..0, 0..0),
+    ];
+    for (range, clipped) in asked {
+        let (entry, body) = store.get(id, Some(range.clone())).await.unwrap();
+        assert_eq!((entry.bytes, body.len()), (len, clipped.end - clipped.start), "{range:?}");
+        let (start, end) = (clipped.start.try_into().unwrap(), clipped.end.try_into().unwrap());
+        assert!(read(body).await.unwrap() == whole[start..end], "{range:?}");
+    }
+    #[expect(clippy::reversed_empty_ranges, reason = "what a client may ask for")]
+    let (_, body) = store.get(id, Some(9..3)).await.unwrap();
+    assert!(body.is_empty() && read(body).await.unwrap().is_empty());
+}
+
+pub(super) async fn what_is_not_there<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let nobody = TipId([3; 16]);
+    assert!(matches!(store.get(nobody, None).await, Err(StoreError::NotFound)));
+    assert!(matches!(store.delete(nobody).await, Err(StoreError::NotFound)));
+    assert_eq!(store.list(None, 10).await.unwrap(), []);
+    assert_eq!(store.items(ItemKind::Roster).await.unwrap(), []);
+    assert!(matches!(store.health().await.unwrap(), Health { envelopes: 0, bytes: 0, room: 1.. }));
+}
+
+pub(super) async fn deleting_twice<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let ids = put_some(&store, 2).await;
+    let (_, being_read) = store.get(ids[0], None).await.unwrap();
+    store.delete(ids[0]).await.unwrap();
+    store.delete(ids[0]).await.unwrap();
+    assert!(read(being_read).await.unwrap() == age_file(0, 0), "a download goes on to its end");
+    let (mut store, mut openings) = (store, 0);
+    while openings < 2 {
+        assert!(matches!(store.get(ids[0], None).await, Err(StoreError::NotFound)));
+        let left = store.list(None, 10).await.unwrap();
+        assert_eq!(left.iter().map(|entry| entry.id).collect::<Vec<_>>(), [ids[1]]);
+        assert_eq!(store.health().await.unwrap().envelopes, 1);
+        store.delete(ids[0]).await.unwrap();
+        drop(store);
+        store = place.open();
+        openings += 1;
+    }
+}
+
+pub(super) async fn paging<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let mut ids = put_some(&store, 25).await;
+    ids.sort_unstable();
+    for page_size in [1, 7, 25, 100] {
+        let mut seen = Vec::new();
+        loop {
+            let page = store.list(seen.last().copied(), page_size).await.unwrap();
+            assert!(page.len() <= page_size);
+            if page.is_empty() {
+                break;
+            }
+            seen.extend(page.iter().map(|entry| entry.id));
+        }
+        assert_eq!(seen, ids);
+    }
+    assert_eq!(store.list(None, 0).await.unwrap(), []);
+    assert_eq!(store.list(Some(TipId([0xff; 16])), 9).await.unwrap(), []);
+}
+
+pub(super) async fn many_at_once<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let puts = (0..16).map(|seed| store.put(test_envelope(0, seed), TODAY));
+    let ids = futures_util::future::join_all(puts).await;
+    for (seed, id) in (0..16).zip(ids) {
+        let (_, body) = store.get(id.unwrap(), None).await.unwrap();
+        assert!(read(body).await.unwrap() == age_file(0, seed));
+    }
+    assert_eq!(store.list(None, 100).await.unwrap().len(), 16);
+}
+
+pub(super) async fn items<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    store.put_item(ItemKind::Roster, "0002", b"two").await.unwrap();
+    store.put_item(ItemKind::Roster, "0001", b"").await.unwrap();
+    store.put_item(ItemKind::Roster, "0002", b"two").await.unwrap();
+    store.put_item(ItemKind::NoticeMark, "0002", b"other").await.unwrap();
+    let conflict = store.put_item(ItemKind::Roster, "0002", b"2").await;
+    assert!(matches!(conflict, Err(StoreError::Conflict)));
+    let bad = store.put_item(ItemKind::Roster, "../1", b"").await;
+    assert!(matches!(bad, Err(StoreError::BadItem(_))));
+    drop(store);
+    let store = place.open();
+    let rosters = [("0001".to_owned(), b"".to_vec()), ("0002".to_owned(), b"two".to_vec())];
+    assert_eq!(store.items(ItemKind::Roster).await.unwrap(), rosters);
+    let marks = store.items(ItemKind::NoticeMark).await.unwrap();
+    assert_eq!(marks, [("0002".to_owned(), b"other".to_vec())]);
+}
+
+pub(super) async fn conflicting_items_at_once<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let puts: Vec<_> = (0..8).map(|n| [n]).collect();
+    let puts = puts.iter().map(|bytes| store.put_item(ItemKind::Roster, "1", bytes));
+    let results = futures_util::future::join_all(puts).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+}
+
+pub(super) async fn reopening<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    put_some(&store, 5).await;
+    let listed = store.list(None, 10).await.unwrap();
+    let health = store.health().await.unwrap();
+    drop(store);
+    let store = place.open();
+    assert_eq!(store.list(None, 10).await.unwrap(), listed);
+    let again = store.health().await.unwrap();
+    assert_eq!((again.envelopes, again.bytes), (health.envelopes, health.bytes));
+    assert_eq!(again.envelopes, 5);
+}
+
+pub(super) async fn verifying_a_sound_store<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    put_some(&store, 3).await;
+    let told = std::sync::Mutex::new(Vec::new());
+    let findings = store.verify(&|done, all| told.lock().unwrap().push((done, all))).await;
+    assert_eq!(findings.unwrap(), [""; 0]);
+    let (done, all) = *told.lock().unwrap().last().unwrap();
+    assert!(done > 0 && done <= all);
+}
+
+macro_rules! store_suite {
+    ($place:ty: $($name:ident)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            crate::gateway::store::suite::$name::<$place>().await;
+        }
+    )*};
+    ($place:ty) => {
+        store_suite! { $place:
+            round_trip ranges what_is_not_there deleting_twice paging many_at_once items
+            conflicting_items_at_once reopening verifying_a_sound_store
+        }
+    };
+}
+pub(super) use store_suite;
