@@ -24,3 +24,6 @@ pub mod gateway;
 pub mod operator;
 #[cfg(feature = "reviewer")]
 pub mod reviewer;
+
+#[cfg(feature = "demo")]
+pub mod demo;
