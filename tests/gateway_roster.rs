@@ -1,0 +1,137 @@
+//! A roster cannot be rolled back, forged or outlived: the gateway's side, with real files. What a
+//! removal means for the next tip is shown where there are reviewers, in the flow of a whole newsroom.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sealpost::{
+    clock::{Day, EpochLength, Timestamp},
+    gateway::{
+        log::{Event, Log, RosterRefusal},
+        roster::{Closed, CurrentRoster, Door, RosterProblem, Seen},
+    },
+    operator::ceremony::Ceremony,
+    random::SystemEntropy,
+};
+
+const ISSUED: Day = Day(20_779);
+
+struct Newsroom {
+    folder: tempfile::TempDir,
+    ceremony: Ceremony,
+    log: Log,
+}
+
+impl Newsroom {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("newsroom");
+        let ceremony =
+            Ceremony::init(&dir, "The Lantern", None, ISSUED, &SystemEntropy::new()).unwrap();
+        Self { folder, ceremony, log: Log::memory() }
+    }
+
+    fn publication(&self) -> PathBuf {
+        self.folder.path().join("newsroom/publication")
+    }
+
+    fn open(&self, seen: Seen) -> Result<CurrentRoster, RosterProblem> {
+        let pin = self.ceremony.publication().newsroom();
+        CurrentRoster::open(&self.publication(), pin, EpochLength::Week, seen, self.log.clone())
+    }
+
+    fn sign_next(&mut self) {
+        let secret = self.ceremony.unlock(|| panic!("the key has no passphrase")).unwrap();
+        self.ceremony.renew(&secret, ISSUED).unwrap();
+    }
+}
+
+fn closed(roster: &CurrentRoster, at: Timestamp) -> Option<Closed> {
+    match roster.door(at, &SystemEntropy::new()) {
+        Door::Open { .. } => None,
+        Door::Closed(why) => Some(why),
+    }
+}
+
+fn version(roster: &CurrentRoster) -> u32 {
+    roster.publication().roster().version()
+}
+
+fn remove(folder: &Path, version: u32) {
+    for ending in ["json", "sig"] {
+        fs::remove_file(folder.join(format!("roster/{version:04}.{ending}"))).unwrap();
+    }
+}
+
+#[test]
+fn a_next_roster_holds_for_the_very_next_tip_and_no_older_one_after_it() {
+    let mut newsroom = Newsroom::new();
+    let roster = newsroom.open(Seen::default()).unwrap();
+    newsroom.sign_next();
+    assert_eq!(version(&roster), 1, "nobody has looked yet");
+    assert_eq!(closed(&roster, ISSUED.start()), Some(Closed::NoKeys));
+    assert_eq!(version(&roster), 2, "the door has");
+
+    remove(&newsroom.publication(), 2);
+    for _ in 0..3 {
+        roster.refresh(ISSUED.start());
+    }
+    assert_eq!(version(&roster), 2, "the last good one stays");
+    let refused = Event::RosterRefused(RosterRefusal::Rollback);
+    assert_eq!(newsroom.log.events(), [Event::RosterTaken { version: 2 }, refused], "told once");
+}
+
+#[test]
+fn what_the_store_remembers_outlives_a_restart() {
+    let mut newsroom = Newsroom::new();
+    newsroom.sign_next();
+    let hash = newsroom.ceremony.publication().roster_hash(2).unwrap();
+    let seen = |version: u32, hash: [u8; 32]| {
+        Seen::from_items(&[(format!("{version:08}"), hash.to_vec())])
+    };
+    assert!(newsroom.open(seen(2, hash)).is_ok());
+    let fork = newsroom.open(seen(2, [0; 32])).err().unwrap();
+    assert!(matches!(fork, RosterProblem::Seen(RosterRefusal::Fork)), "{fork}");
+    let rollback = newsroom.open(seen(3, hash)).err().unwrap();
+    assert!(matches!(rollback, RosterProblem::Seen(RosterRefusal::Rollback)), "{rollback}");
+}
+
+#[test]
+fn a_stranger_s_publication_is_not_taken() {
+    let newsroom = Newsroom::new();
+    let roster = newsroom.open(Seen::default()).unwrap();
+    let stranger = Newsroom::new();
+    fs::rename(newsroom.publication(), newsroom.folder.path().join("own")).unwrap();
+    fs::rename(stranger.publication(), newsroom.publication()).unwrap();
+    roster.refresh(ISSUED.start());
+    assert_eq!(newsroom.log.events(), [Event::RosterRefused(RosterRefusal::Forged)]);
+    assert_eq!(roster.publication().newsroom(), newsroom.ceremony.publication().newsroom());
+
+    fs::remove_dir_all(newsroom.publication()).unwrap();
+    roster.refresh(ISSUED.start());
+    assert_eq!(
+        newsroom.log.events().last(),
+        Some(&Event::RosterRefused(RosterRefusal::Unreadable))
+    );
+}
+
+#[test]
+fn a_lapsed_roster_and_a_clock_behind_close_the_form() {
+    let newsroom = Newsroom::new();
+    let roster = newsroom.open(Seen::default()).unwrap();
+    let last_day = roster.publication().roster().lapses();
+    assert_eq!(closed(&roster, Day(ISSUED.0 - 1).start()), Some(Closed::Clock));
+    assert_eq!(closed(&roster, last_day.start()), Some(Closed::NoKeys));
+    assert_eq!(closed(&roster, last_day.plus(1).start()), Some(Closed::Lapsed));
+    // the last day's epoch has been shown: no way back
+    assert_eq!(closed(&roster, ISSUED.start()), Some(Closed::Clock));
+
+    for day in [60, 59, 30, 30, 1, 0] {
+        roster.refresh(Day(last_day.0 - day).start());
+    }
+    roster.refresh(last_day.plus(1).start());
+    let soon = || Event::RosterLapsesSoon { last_day };
+    assert_eq!(newsroom.log.events(), [soon(), soon(), soon(), Event::RosterLapsed]);
+}

