@@ -1,10 +1,15 @@
 //! What gateway and reviewer say to each other.
 //!
-//! Two operations, both safe to repeat:
+//! Every operation is safe to repeat:
 //!
 //! ```text
 //! GET /desk/v1/envelopes?after=<id>&limit=<n>   a ListPage, in order of id; both parameters may be absent
 //! GET /desk/v1/envelopes/<id>                   the age file; with `Range: bytes=N-` its rest from byte N on
+//! GET /desk/v1/keys                             the batch of the reviewer's own sealing keys that the gateway
+//!                                               seals to, as it was signed; 404 `no-keys` if there is none
+//! PUT /desk/v1/keys                             a later batch, as its reviewer signed it: 204. The one that is
+//!                                               there already: 204, and nothing changes
+//! GET /desk/v1/rosters?after=<version>          a RosterPage: the chain from the version after that one on
 //! ```
 //!
 //! Each request is signed by the reviewer's identity key, see [`signature`]. An answer that is no
@@ -22,12 +27,21 @@ pub mod signature;
 /// Where the list of envelopes is asked for; an envelope is at this path, `/` and its id.
 pub const ENVELOPES: &str = "/desk/v1/envelopes";
 
+/// Where a reviewer's own batch of sealing keys is asked for and replaced.
+pub const KEYS: &str = "/desk/v1/keys";
+
+/// Where the chain of rosters is asked for.
+pub const ROSTERS: &str = "/desk/v1/rosters";
+
 /// Entries in a page of the list when `limit` is absent, and the most that it may ask for.
 pub const PAGE: usize = 500;
 
-/// The largest body of a request in bytes. Today's operations have none; their digest is that of
-/// zero bytes.
-pub const REQUEST_LIMIT: usize = 64 * 1024;
+/// The largest body of a request in bytes: a batch of 64 sealing keys has 126,000. The digest of a
+/// request without a body is that of zero bytes.
+pub const REQUEST_LIMIT: usize = 192 * 1024;
+
+/// The bytes of rosters and signatures in a [`RosterPage`], unless a single one is longer.
+pub const ROSTERS_PAGE: usize = 256 * 1024;
 
 /// The largest JSON answer in bytes that a reviewer's program reads.
 pub const ANSWER_LIMIT: usize = 1024 * 1024;
@@ -61,6 +75,26 @@ pub struct ListPage {
     pub envelopes: Vec<EnvelopeListing>,
     /// If there are more: the `after` of the next page.
     pub next: Option<TipId>,
+}
+
+/// A piece of the chain of rosters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RosterPage {
+    /// In order of version, without a gap.
+    pub rosters: Vec<RosterText>,
+    /// If there are more: the `after` of the next page.
+    pub next: Option<u32>,
+}
+
+/// One version of the roster, as it lies in the publication: both files are ASCII or UTF-8 text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RosterText {
+    /// `roster/NNNN.json`.
+    pub roster: String,
+    /// `roster/NNNN.sig`.
+    pub signature: String,
 }
 
 /// The body of every answer that is no success.

@@ -68,7 +68,7 @@ async fn admit<S: Store>(State(desk): State<Desk<S>>, request: Request, next: Ne
         return failure(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-large",
-            "the request's body is larger than 64 KiB, or it broke off",
+            "the request's body is larger than the desk takes, or it broke off",
         );
     };
     let target = Target {
