@@ -11,6 +11,7 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{IdentityKey, NewsroomId, ReviewerName, RosterError, canonical, hex, identity::Tag};
@@ -27,6 +28,9 @@ pub struct UntrustedBatch<'a>(pub &'a [u8]);
 /// A batch whose signature holds and whose keys are checked.
 #[derive(Clone)]
 pub struct KeyBatch {
+    signed: Bytes,
+    identity: IdentityKey,
+    newsroom: Option<NewsroomId>,
     reviewer: ReviewerName,
     sequence: u32,
     first_epoch: Epoch,
@@ -45,11 +49,46 @@ impl UntrustedBatch<'_> {
         reviewer: &ReviewerName,
         identity: &IdentityKey,
     ) -> Result<KeyBatch, RosterError> {
-        canonical::parse::<SignedBatch>(self.0, WHAT)?.verify(newsroom, reviewer, identity)
+        let document: SignedBatch = canonical::parse(self.0, WHAT)?;
+        let recipients =
+            document.verify_signed(signed_part(self.0), newsroom, reviewer, identity)?;
+        Ok(KeyBatch {
+            signed: Bytes::copy_from_slice(self.0),
+            identity: *identity,
+            newsroom: document.batch.newsroom.map(NewsroomId),
+            reviewer: reviewer.clone(),
+            sequence: document.batch.sequence,
+            first_epoch: document.batch.first_epoch,
+            recipients,
+        })
     }
 }
 
+/// The canonical bytes of the member `batch`, in those of a whole document: nothing else of it can
+/// be longer or shorter, so they need not be written anew.
+fn signed_part(document: &[u8]) -> &[u8] {
+    const BEFORE: &str = "{\"batch\":";
+    const AFTER: usize = ",\"signature\":\"\"}".len() + 2 * 64;
+    let end = document.len().saturating_sub(AFTER);
+    document.get(BEFORE.len()..end).unwrap_or_default()
+}
+
 impl KeyBatch {
+    /// The bytes that were verified: `keys/<reviewer>.json`.
+    pub fn signed(&self) -> &Bytes {
+        &self.signed
+    }
+
+    /// The identity key that signed it.
+    pub fn identity(&self) -> IdentityKey {
+        self.identity
+    }
+
+    /// The newsroom that it names; none on a card.
+    pub fn newsroom(&self) -> Option<NewsroomId> {
+        self.newsroom
+    }
+
     /// Whose keys these are.
     pub fn reviewer(&self) -> &ReviewerName {
         &self.reviewer
@@ -140,14 +179,27 @@ enum Format {
 }
 
 impl SignedBatch {
+    /// As [`UntrustedBatch::verify`], of a batch that came on a card.
     pub(super) fn verify(
         &self,
+        reviewer: &ReviewerName,
+        identity: &IdentityKey,
+    ) -> Result<(), RosterError> {
+        let signed = canonical::to_bytes(&self.batch);
+        self.verify_signed(&signed, None, reviewer, identity).map(drop)
+    }
+
+    /// Checks everything, and last the sealing keys, which are what is left then. `signed` are the
+    /// canonical bytes of the member `batch`.
+    fn verify_signed(
+        &self,
+        signed: &[u8],
         newsroom: Option<NewsroomId>,
         reviewer: &ReviewerName,
         identity: &IdentityKey,
-    ) -> Result<KeyBatch, RosterError> {
+    ) -> Result<Vec<Recipient>, RosterError> {
         let batch = &self.batch;
-        identity.verify(Tag::Keys, &canonical::to_bytes(batch), &self.signature)?;
+        identity.verify(Tag::Keys, signed, &self.signature)?;
         if batch.reviewer != *reviewer {
             return Err(RosterError::ForeignBatch { found: batch.reviewer.to_string() });
         }
@@ -157,12 +209,7 @@ impl SignedBatch {
         if batch.newsroom.is_some() != (batch.sequence > 0) {
             return Err(RosterError::OutOfSequence { found: batch.sequence });
         }
-        Ok(KeyBatch {
-            reviewer: reviewer.clone(),
-            sequence: batch.sequence,
-            first_epoch: batch.first_epoch,
-            recipients: batch.recipients()?,
-        })
+        batch.recipients()
     }
 }
 
@@ -218,6 +265,8 @@ mod tests {
         assert!(check(&card, None, &mina).is_ok());
         let later = check(&signed(Some(here), 3), Some(here), &mina).ok().unwrap();
         assert_eq!((later.sequence(), later.epochs()), (3, Epoch(7)..Epoch(7)));
+        assert_eq!((later.newsroom(), later.identity()), (Some(here), mina.identity()));
+        assert_eq!(later.signed(), &signed(Some(here), 3));
 
         let refusal = |bytes: &[u8], newsroom, of| check(bytes, newsroom, of).err().unwrap();
         let foreign = refusal(&signed(Some(there), 3), Some(here), &mina);
@@ -265,6 +314,19 @@ mod tests {
         assert!(matches!(many, RosterError::Malformed { .. }));
         let bad = refusal(vec![good.clone(), good.to_uppercase()]);
         assert!(matches!(bad, RosterError::BadRecipient { epoch: 8, .. }));
+    }
+
+    #[test]
+    fn what_is_signed_is_the_member_batch() {
+        let mina = Person::new("mina");
+        let recipients = vec![Recipient::throw_away(&SystemEntropy::new()); 2];
+        for recipients in [Vec::new(), recipients] {
+            let batch = UnsignedBatch { recipients, ..unsigned(&mina, Some(newsroom_id(1)), 3) };
+            let member = canonical::to_bytes(&batch.document());
+            let document = batch.sign_with(|bytes| mina.sign(bytes));
+            assert_eq!(signed_part(&document), member);
+        }
+        assert_eq!(signed_part(b"{}"), b"");
     }
 
     #[test]

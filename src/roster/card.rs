@@ -38,7 +38,7 @@ impl UntrustedCard {
         let signed: SignedCard = canonical::parse(&self.0, WHAT)?;
         let card = &signed.card;
         card.identity.verify(Tag::Card, &canonical::to_bytes(card), &signed.signature)?;
-        card.keys.verify(None, &card.name, &card.identity)?;
+        card.keys.verify(&card.name, &card.identity)?;
         Ok(Card {
             batch: canonical::to_bytes(&card.keys),
             fingerprint: CardFingerprint::of(&self.0),

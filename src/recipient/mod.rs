@@ -12,9 +12,7 @@
 
 use std::{fmt, str::FromStr};
 
-use bech32::{
-    Bech32, ByteIterExt, Checksum, Fe32IterExt, Hrp, primitives::decode::CheckedHrpstring,
-};
+use bech32::{Bech32, ByteIterExt, Checksum, Fe32IterExt, Hrp};
 use hpke::{
     Deserializable, Kem, Serializable,
     kem::{X25519HkdfSha256, XWing},
@@ -24,6 +22,8 @@ use crate::{
     random::{self, Entropy},
     secret::SecretKey,
 };
+
+mod text;
 
 /// Bytes of an X-Wing public key.
 pub const PUBLIC_KEY_LEN: usize = 1216;
@@ -115,17 +115,7 @@ impl FromStr for Recipient {
 
     /// Takes exactly what [`Display`](fmt::Display) writes: there is one text for each recipient.
     fn from_str(text: &str) -> Result<Self, RecipientError> {
-        let parsed =
-            CheckedHrpstring::new::<LongBech32>(text).map_err(|_| RecipientError::NotARecipient)?;
-        let mut bytes = [0; PUBLIC_KEY_LEN];
-        if text.len() != RECIPIENT_TEXT_LEN || parsed.byte_iter().len() != PUBLIC_KEY_LEN {
-            return Err(RecipientError::NotARecipient);
-        }
-        bytes.iter_mut().zip(parsed.byte_iter()).for_each(|(to, from)| *to = from);
-        if text_of(&bytes) != text {
-            return Err(RecipientError::NotARecipient);
-        }
-        Self::from_bytes(&bytes)
+        Self::from_bytes(&text::decode(text).ok_or(RecipientError::NotARecipient)?)
     }
 }
 
