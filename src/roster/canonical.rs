@@ -285,9 +285,9 @@ mod tests {
                 Value::Number(n) => n.as_i64().is_some_and(|n| (-LARGEST..=LARGEST).contains(&n)),
                 Value::String(_) => true,
                 Value::Array(items) => items.iter().all(is_allowed),
-                Value::Object(members) => members
-                    .iter()
-                    .all(|(name, value)| name.bytes().all(plain) && is_allowed(value)),
+                Value::Object(members) => {
+                    members.iter().all(|(name, value)| name.bytes().all(plain) && is_allowed(value))
+                }
             }
         }
         let value = serde_json::from_slice::<Value>(bytes);

@@ -1,6 +1,6 @@
 //! From files to a publication: the only door.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     NewsroomId, NewsroomKey, Publication, Roster, RosterError, sshsig::UntrustedSignature,
@@ -23,20 +23,44 @@ impl UntrustedPublication {
     /// Whether the roster has lapsed, or is older than one seen before, is for the caller to ask:
     /// [`Publication::has_lapsed`], [`Publication::must_continue`].
     pub fn verify(&self, pin: NewsroomId) -> Result<Publication, RosterError> {
-        let mut rosters: Vec<Roster> = Vec::with_capacity(self.rosters.len());
+        self.verify_after(pin, None)
+    }
+
+    /// As [`verify`](Self::verify); what is the same to the byte in a publication that was `known`
+    /// (a beginning of the chain, a batch of the same reviewer) is taken over without verifying it
+    /// again. One of another newsroom helps with nothing.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_after(
+        &self,
+        pin: NewsroomId,
+        known: Option<&Publication>,
+    ) -> Result<Publication, RosterError> {
+        let known = known.filter(|known| known.newsroom() == pin);
+        let mut same = known.into_iter().flat_map(Publication::shared_history);
+        let mut rosters: Vec<Arc<Roster>> = Vec::with_capacity(self.rosters.len());
         for (version, (bytes, signatures)) in (1..).zip(&self.rosters) {
+            let is_same =
+                |old: &&Arc<Roster>| old.document() == bytes && old.signature() == signatures;
+            if let Some(old) = same.next().filter(is_same) {
+                rosters.push(Arc::clone(old));
+                continue;
+            }
+            // behind a difference nothing counts as known
+            same.by_ref().for_each(drop);
             let next = match rosters.last() {
                 None => first(bytes, signatures, pin),
                 Some(last) => following(bytes, signatures, last),
             };
-            rosters.push(next.map_err(|error| in_version(version, error))?);
+            rosters.push(Arc::new(next.map_err(|error| in_version(version, error))?));
         }
         let Some(current) = rosters.pop() else {
             return Err(RosterError::NoRoster);
         };
         let mut publication = Publication::new(pin, rosters, current);
         for (name, batch) in &self.batches {
-            publication.take_or_refuse(name, batch);
+            publication.take_or_refuse(name, batch, known);
         }
         Ok(publication)
     }
@@ -64,7 +88,7 @@ fn first(bytes: &[u8], signatures: &[u8], pin: NewsroomId) -> Result<Roster, Ros
     if found != pin {
         return Err(RosterError::ForeignNewsroom { found, pinned: pin });
     }
-    let roster = signed_roster(bytes, &signers)?;
+    let roster = signed_roster(bytes, signatures, &signers)?;
     if roster.version() != 1 {
         return Err(RosterError::Gap { found: roster.version() });
     }
@@ -77,7 +101,7 @@ fn following(bytes: &[u8], signatures: &[u8], last: &Roster) -> Result<Roster, R
     if !may_sign.contains(&Some(&signers.current)) {
         return Err(RosterError::ForeignKey { found: signers.current.id() });
     }
-    let roster = signed_roster(bytes, &signers)?;
+    let roster = signed_roster(bytes, signatures, &signers)?;
     if roster.version() != last.version().saturating_add(1) {
         return Err(RosterError::Gap { found: roster.version() });
     }
@@ -102,8 +126,12 @@ fn signers(bytes: &[u8], signatures: &[u8]) -> Result<Signers, RosterError> {
 }
 
 /// The roster, if it names exactly the keys that signed it.
-fn signed_roster(bytes: &[u8], signers: &Signers) -> Result<Roster, RosterError> {
-    let roster = Roster::parse(bytes)?;
+fn signed_roster(
+    bytes: &[u8],
+    signatures: &[u8],
+    signers: &Signers,
+) -> Result<Roster, RosterError> {
+    let roster = Roster::parse(bytes, signatures)?;
     if *roster.newsroom_key() != signers.current {
         return Err(RosterError::ForeignKey { found: signers.current.id() });
     }
@@ -145,6 +173,52 @@ mod tests {
         let verified = publication.verify(newsroom.id()).unwrap();
         assert_eq!(verified.roster().version(), 3);
         assert_eq!(verified.roster().reviewers().len(), 2);
+    }
+
+    #[test]
+    fn what_is_known_spares_work_and_lets_nothing_through() {
+        let newsroom = Newsroom::new(1);
+        let mut files = chain(&newsroom);
+        let mina = Person::new("mina");
+        files.batches.insert("mina".into(), mina.batch());
+        let known = files.verify(newsroom.id()).unwrap();
+        let next = |files: &UntrustedPublication| files.verify_after(newsroom.id(), Some(&known));
+        newsroom.extend(&mut files, |next| next);
+        let later = next(&files).unwrap();
+        assert_eq!(later.roster().version(), 4);
+        let shares = |place| {
+            let [a, b] = [&known, &later].map(|p| p.shared_history().nth(place).unwrap());
+            Arc::ptr_eq(a, b)
+        };
+        assert!(shares(0) && shares(1) && shares(2));
+        let [a, b] = [&known, &later].map(|p| p.shared_batch(&mina.name()).unwrap());
+        assert!(Arc::ptr_eq(a, b));
+
+        // every byte still counts
+        for place in 0..4 {
+            let mut forged = chain(&newsroom);
+            newsroom.extend(&mut forged, |next| next);
+            let digit = forged.rosters[place].0.len() - 2; // of the version
+            forged.rosters[place].0[digit] ^= 1;
+            assert!(next(&forged).is_err(), "{place}");
+            let mut unsigned = chain(&newsroom);
+            newsroom.extend(&mut unsigned, |next| next);
+            unsigned.rosters[place].1.clear();
+            assert!(next(&unsigned).is_err(), "{place}");
+        }
+        files.batches.get_mut("mina").unwrap().push(b' ');
+        assert!(next(&files).unwrap().batch(&mina.name()).is_none());
+        // another identity key of the same name
+        let mut files = newsroom.publication();
+        files.batches.insert("mina".into(), mina.batch());
+        let other = Person::new("other").identity();
+        newsroom.extend(&mut files, |next| next.with_reviewer(mina.name(), other));
+        assert!(next(&files).unwrap().batch(&mina.name()).is_none());
+        // another newsroom's
+        let stranger = Newsroom::new(2);
+        let strange = chain(&stranger);
+        assert!(strange.verify_after(newsroom.id(), Some(&known)).is_err());
+        assert!(strange.verify_after(stranger.id(), Some(&known)).is_ok());
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,8 @@ const MAX_NEWSROOM_NAME: usize = 80;
 pub struct Roster {
     content: Content,
     hash: [u8; 32],
+    document: Bytes,
+    signature: Bytes,
 }
 
 /// One who may open tips.
@@ -105,17 +108,28 @@ impl Roster {
         self.hash
     }
 
+    /// The signed bytes: `roster/NNNN.json`, which is UTF-8.
+    pub fn document(&self) -> &Bytes {
+        &self.document
+    }
+
+    /// The signature's file: `roster/NNNN.sig`, which is ASCII.
+    pub fn signature(&self) -> &Bytes {
+        &self.signature
+    }
+
     pub(super) fn previous(&self) -> Option<[u8; 32]> {
         self.content.previous
     }
 
-    /// Reads a roster's bytes, whose signature the caller has checked or is about to make.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, RosterError> {
+    /// Reads a roster's bytes, whose signature (a file's content) the caller has checked.
+    pub(super) fn parse(bytes: &[u8], signature: &[u8]) -> Result<Self, RosterError> {
         let content: Content = canonical::parse(bytes, "the roster")?;
         content.check()?;
         let mut hash = [0; 32];
         hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-        Ok(Self { content, hash })
+        let [document, signature] = [bytes, signature].map(Bytes::copy_from_slice);
+        Ok(Self { content, hash, document, signature })
     }
 }
 
@@ -205,7 +219,7 @@ impl UnsignedRoster {
     ) -> Result<SignedRoster, E> {
         let bytes = canonical::to_bytes(&self.0);
         // what is signed is what every reader will take
-        Roster::parse(&bytes)?;
+        Roster::parse(&bytes, b"")?;
         let mut signatures = String::new();
         for key in
             [Some(&self.0.newsroom.key), self.0.next_newsroom_key.as_ref()].into_iter().flatten()
@@ -362,7 +376,7 @@ mod tests {
         zero.0.version = 0;
         for bad in [same_name, same_key, same_next, backwards, rootless, zero] {
             let written = canonical::to_bytes(&bad.0);
-            assert!(matches!(Roster::parse(&written), Err(RosterError::Malformed { .. })));
+            assert!(matches!(Roster::parse(&written, b""), Err(RosterError::Malformed { .. })));
             assert!(bytes(bad).is_err());
         }
     }
@@ -372,7 +386,7 @@ mod tests {
         let mina = Person::new("mina");
         let roster = bytes(first().with_reviewer(mina.name(), mina.identity())).unwrap();
         let text = String::from_utf8(roster).unwrap();
-        assert!(Roster::parse(text.as_bytes()).is_ok());
+        assert!(Roster::parse(text.as_bytes(), b"").is_ok());
         for (from, to) in [
             ("roster-v1", "roster-v2"),
             ("\"role\":\"reviewer\"", "\"role\":\"auditor\""),
@@ -382,16 +396,16 @@ mod tests {
             ("2026-11-22", "2026-11-31"),
         ] {
             assert!(text.contains(from), "{from}");
-            let read = Roster::parse(text.replacen(from, to, 1).as_bytes());
+            let read = Roster::parse(text.replacen(from, to, 1).as_bytes(), b"");
             assert!(matches!(read, Err(RosterError::Malformed { .. })), "{from}");
         }
     }
 
     #[test]
     fn the_next_version_names_the_one_before() {
-        let one = Roster::parse(&bytes(first()).unwrap()).unwrap();
-        let two =
-            Roster::parse(&bytes(UnsignedRoster::after(&one, TODAY.plus(3))).unwrap()).unwrap();
+        let one = Roster::parse(&bytes(first()).unwrap(), b"").unwrap();
+        let two = Roster::parse(&bytes(UnsignedRoster::after(&one, TODAY.plus(3))).unwrap(), b"")
+            .unwrap();
         assert_eq!((two.version(), two.previous()), (2, Some(one.hash())));
         assert_eq!((two.issued(), two.lapses()), (TODAY.plus(3), TODAY.plus(93)));
         let gone = UnsignedRoster::after(&two, TODAY).without_reviewer(&Person::new("mina").name());

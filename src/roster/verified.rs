@@ -1,6 +1,6 @@
 //! A publication that was verified: what every role works from.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{
     IdentityKey, KeyBatch, NewsroomId, ReviewerName, Roster, RosterError, RosterReviewer,
@@ -11,18 +11,22 @@ use crate::{
     recipient::Recipient,
 };
 
-/// A verified publication.
+/// A verified publication. A copy shares its rosters and batches with the one it was made from.
 #[derive(Clone)]
 pub struct Publication {
     newsroom: NewsroomId,
-    earlier: Vec<Roster>,
-    current: Roster,
-    batches: BTreeMap<ReviewerName, KeyBatch>,
+    earlier: Vec<Arc<Roster>>,
+    current: Arc<Roster>,
+    batches: BTreeMap<ReviewerName, Arc<KeyBatch>>,
     refused: Vec<(String, RosterError)>,
 }
 
 impl Publication {
-    pub(super) fn new(newsroom: NewsroomId, earlier: Vec<Roster>, current: Roster) -> Self {
+    pub(super) fn new(
+        newsroom: NewsroomId,
+        earlier: Vec<Arc<Roster>>,
+        current: Arc<Roster>,
+    ) -> Self {
         Self { newsroom, earlier, current, batches: BTreeMap::new(), refused: Vec::new() }
     }
 
@@ -38,6 +42,11 @@ impl Publication {
 
     /// Every version, from the first to the one that counts.
     pub fn history(&self) -> impl Iterator<Item = &Roster> {
+        self.shared_history().map(Arc::as_ref)
+    }
+
+    /// As [`history`](Self::history), for whoever keeps a roster.
+    pub fn shared_history(&self) -> impl Iterator<Item = &Arc<Roster>> {
         self.earlier.iter().chain([&self.current])
     }
 
@@ -80,7 +89,17 @@ impl Publication {
 
     /// The batch of sealing keys that counts for an active reviewer.
     pub fn batch(&self, reviewer: &ReviewerName) -> Option<&KeyBatch> {
+        self.batches.get(reviewer).map(Arc::as_ref)
+    }
+
+    /// As [`batch`](Self::batch), for whoever keeps it.
+    pub fn shared_batch(&self, reviewer: &ReviewerName) -> Option<&Arc<KeyBatch>> {
         self.batches.get(reviewer)
+    }
+
+    /// The batches that count, in order of their reviewers' names.
+    pub fn shared_batches(&self) -> impl Iterator<Item = &Arc<KeyBatch>> {
+        self.batches.values()
     }
 
     /// Batches that were not taken, and why.
@@ -95,21 +114,66 @@ impl Publication {
     /// [`RosterError::UnknownReviewer`], [`RosterError::OutOfSequence`], and whatever
     /// [`UntrustedBatch::verify`] refuses.
     pub fn take_batch(&mut self, reviewer: &str, batch: &[u8]) -> Result<(), RosterError> {
-        let known = self.current.reviewers().iter().find(|one| one.name.as_str() == reviewer);
+        self.take(reviewer, batch, None)
+    }
+
+    /// Checks a batch of the reviewer who has this identity key, without taking it.
+    ///
+    /// # Errors
+    /// [`RosterError::UnknownReviewer`], and whatever [`UntrustedBatch::verify`] refuses.
+    pub fn verify_batch(
+        &self,
+        identity: &IdentityKey,
+        batch: &[u8],
+    ) -> Result<KeyBatch, RosterError> {
+        let name = self
+            .reviewer(identity)
+            .ok_or_else(|| RosterError::UnknownReviewer(identity.to_string()))?;
+        UntrustedBatch(batch).verify(Some(self.newsroom), name, identity)
+    }
+
+    /// Takes a batch that was verified before, perhaps with another roster: if its reviewer is on
+    /// this one with the same identity key, and its sequence is above that of the batch already
+    /// here. True if it was taken.
+    pub fn take_verified(&mut self, batch: &Arc<KeyBatch>) -> bool {
+        let here = self.newsroom;
+        let is_ours = self.reviewer(&batch.identity()) == Some(batch.reviewer())
+            && batch.newsroom().is_none_or(|newsroom| newsroom == here);
+        let is_later =
+            self.batch(batch.reviewer()).is_none_or(|there| there.sequence() < batch.sequence());
+        if is_ours && is_later {
+            self.batches.insert(batch.reviewer().clone(), Arc::clone(batch));
+        }
+        is_ours && is_later
+    }
+
+    /// Takes a batch as [`take_batch`](Self::take_batch) does, or lists it with those refused. One
+    /// that is the same in `known`, a publication of this newsroom, is not verified again.
+    pub(super) fn take_or_refuse(&mut self, reviewer: &str, batch: &[u8], known: Option<&Self>) {
+        if let Err(error) = self.take(reviewer, batch, known) {
+            self.refused.push((shown(reviewer), error));
+        }
+    }
+
+    fn take(
+        &mut self,
+        reviewer: &str,
+        bytes: &[u8],
+        known: Option<&Self>,
+    ) -> Result<(), RosterError> {
+        let on_roster = self.current.reviewers().iter().find(|one| one.name.as_str() == reviewer);
         let RosterReviewer { name, identity, .. } =
-            known.ok_or_else(|| RosterError::UnknownReviewer(shown(reviewer)))?;
-        let batch = UntrustedBatch(batch).verify(Some(self.newsroom), name, identity)?;
+            on_roster.ok_or_else(|| RosterError::UnknownReviewer(shown(reviewer)))?;
+        let is_same = |old: &&Arc<KeyBatch>| old.identity() == *identity && old.signed() == bytes;
+        let batch = match known.and_then(|known| known.shared_batch(name)).filter(is_same) {
+            Some(old) => Arc::clone(old),
+            None => Arc::new(UntrustedBatch(bytes).verify(Some(self.newsroom), name, identity)?),
+        };
         if self.batch(name).is_some_and(|there| there.sequence() >= batch.sequence()) {
             return Err(RosterError::OutOfSequence { found: batch.sequence() });
         }
         self.batches.insert(name.clone(), batch);
         Ok(())
-    }
-
-    pub(super) fn take_or_refuse(&mut self, reviewer: &str, batch: &[u8]) {
-        if let Err(error) = self.take_batch(reviewer, batch) {
-            self.refused.push((shown(reviewer), error));
-        }
     }
 }
 
@@ -188,6 +252,43 @@ mod tests {
         let [mina, jun] = [mina.name(), jun.name()];
         assert!(publication.sealing_keys(Epoch(5)) == [(&mina, None), (&jun, Some(&key))]);
         assert!(publication.sealing_keys(Epoch(6)) == [(&mina, None), (&jun, None)]);
+    }
+
+    #[test]
+    fn a_verified_batch_is_taken_over_for_its_own_reviewer_only() {
+        let newsroom = Newsroom::new(1);
+        let [mina, jun] = [Person::new("mina"), Person::new("jun")];
+        let here = publication(&newsroom, &[&mina]);
+        let batch = |newsroom: &Newsroom, sequence| {
+            let batch = UnsignedBatch {
+                newsroom: Some(newsroom.id()),
+                reviewer: mina.name(),
+                first_epoch: Epoch(1),
+                sequence,
+                recipients: Vec::new(),
+            };
+            batch.sign_with(|bytes| mina.sign(bytes))
+        };
+        let verified = |sequence| {
+            Arc::new(here.verify_batch(&mina.identity(), &batch(&newsroom, sequence)).unwrap())
+        };
+        let mut later = here.clone();
+        assert!(later.take_verified(&verified(2)));
+        assert!(!later.take_verified(&verified(1)) && !later.take_verified(&verified(2)));
+        assert_eq!(later.batch(&mina.name()).map(KeyBatch::sequence), Some(2));
+        assert_eq!(here.batch(&mina.name()).map(KeyBatch::sequence), Some(0), "a copy is apart");
+        assert!(!publication(&newsroom, &[&jun]).take_verified(&verified(3)));
+        let foreign = Newsroom::new(2);
+        assert!(!publication(&foreign, &[&mina]).take_verified(&verified(3)));
+        // the same name, another key
+        let mut files = newsroom.publication();
+        newsroom.extend(&mut files, |next| next.with_reviewer(mina.name(), jun.identity()));
+        assert!(!files.verify(newsroom.id()).unwrap().take_verified(&verified(3)));
+
+        let refused = here.verify_batch(&jun.identity(), &batch(&newsroom, 2));
+        assert!(matches!(refused.err(), Some(RosterError::UnknownReviewer(_))));
+        let refused = here.verify_batch(&mina.identity(), &batch(&foreign, 2));
+        assert!(matches!(refused.err(), Some(RosterError::BatchOfAnotherNewsroom)));
     }
 
     #[test]
