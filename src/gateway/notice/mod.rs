@@ -197,6 +197,10 @@ mod tests {
             unreachable!()
         }
 
+        async fn remove_item(&self, _: ItemKind, _: &str) -> Result<(), StoreError> {
+            unreachable!()
+        }
+
         async fn items(&self, _: ItemKind) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
             unreachable!()
         }

@@ -122,6 +122,11 @@ impl Store for FileStore {
         self.blocking(move |store| store.put_item(kind.into(), &key, &bytes)).await
     }
 
+    async fn remove_item(&self, kind: ItemKind, key: &str) -> Result<(), StoreError> {
+        let key = key.to_owned();
+        self.blocking(move |store| store.remove_item(kind.into(), &key)).await
+    }
+
     async fn items(&self, kind: ItemKind) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         self.blocking(move |store| store.items(kind.into())).await
     }
@@ -173,7 +178,7 @@ impl Inner {
 
         let _changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
         file.place(&place)?;
-        reserved.stored();
+        reserved.stored(header.entry.epoch);
         self.with_index(|index| index.insert(&header.entry));
         Ok(id)
     }
@@ -279,6 +284,17 @@ impl Inner {
             return Err(StoreError::Full);
         }
         Ok(self.write_item(&path, &content)?)
+    }
+
+    fn remove_item(&self, kind: Kind, key: &str) -> Result<(), StoreError> {
+        if !item::is_key(key) {
+            return Ok(());
+        }
+        let _one = lock(&self.items);
+        match fs::remove_file(self.folders.item(kind, key)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(folders::sync(&self.folders.items(kind))?),
+        }
     }
 
     pub(super) fn write_item(&self, path: &Path, content: &[u8]) -> io::Result<()> {

@@ -4,7 +4,7 @@
 //! offset  length
 //!      0       8  "sealitm\n"
 //!      8       2  version, 1
-//!     10       2  kind: 1 roster, 2 notice mark, 3 tombstone
+//!     10       2  kind: 1 roster, 2 notice mark, 3 tombstone, 4 key batch, 5 epoch
 //!     12       2  length of the key, k
 //!     14       2  zero
 //!     16       8  length of the content, n
@@ -39,6 +39,10 @@ pub enum Kind {
     NoticeMark,
     /// A deleted envelope; the key is its id.
     Tombstone,
+    /// A reviewer's batch of sealing keys.
+    KeyBatch,
+    /// An epoch that the clock has shown.
+    Epoch,
 }
 
 impl From<ItemKind> for Kind {
@@ -46,18 +50,23 @@ impl From<ItemKind> for Kind {
         match kind {
             ItemKind::Roster => Self::Roster,
             ItemKind::NoticeMark => Self::NoticeMark,
+            ItemKind::KeyBatch => Self::KeyBatch,
+            ItemKind::Epoch => Self::Epoch,
         }
     }
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 3] = [Self::Roster, Self::NoticeMark, Self::Tombstone];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Roster, Self::NoticeMark, Self::Tombstone, Self::KeyBatch, Self::Epoch];
 
     pub(super) fn folder(self) -> &'static str {
         match self {
             Self::Roster => "rosters",
             Self::NoticeMark => "notice-marks",
             Self::Tombstone => "tombstones",
+            Self::KeyBatch => "key-batches",
+            Self::Epoch => "epochs",
         }
     }
 
@@ -66,6 +75,8 @@ impl Kind {
             Self::Roster => 1,
             Self::NoticeMark => 2,
             Self::Tombstone => 3,
+            Self::KeyBatch => 4,
+            Self::Epoch => 5,
         }
     }
 }
@@ -121,6 +132,8 @@ fn checksum(parts: [&[u8]; 3]) -> Digest {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -148,6 +161,13 @@ mod tests {
         fn any_bytes_are_read_without_a_panic(file: Vec<u8>) {
             prop_assert_eq!(decode(Kind::Roster, "1", &file), None);
         }
+    }
+
+    #[test]
+    fn kinds_share_no_tag_and_no_folder() {
+        let tags: BTreeSet<_> = Kind::ALL.map(Kind::tag).into_iter().collect();
+        let folders: BTreeSet<_> = Kind::ALL.map(Kind::folder).into_iter().collect();
+        assert_eq!((tags.len(), folders.len()), (Kind::ALL.len(), Kind::ALL.len()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{
     Health, StoreError,
     file_store::{Inner, lock},
 };
+use crate::clock::Epoch;
 
 /// What a store may use.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +30,16 @@ pub(super) struct Ledger {
     pub(super) bytes: u64,
     /// of envelopes that are being written
     reserved: u64,
+    /// does not go down when envelopes go
+    highest_epoch: Option<Epoch>,
 }
 
 impl Inner {
     pub(super) fn health(&self) -> Result<Health, StoreError> {
         let ledger = *lock(&self.ledger);
         let room = self.room(ledger)?;
-        Ok(Health { envelopes: ledger.envelopes, bytes: ledger.bytes, room })
+        let Ledger { envelopes, bytes, highest_epoch, .. } = ledger;
+        Ok(Health { envelopes, bytes, room, highest_epoch })
     }
 
     /// Bytes that may still be stored. What is being written counts in full, though part of it may
@@ -57,9 +61,10 @@ impl Inner {
 }
 
 impl Ledger {
-    pub(super) fn add(&mut self, bytes: u64) {
+    pub(super) fn add(&mut self, bytes: u64, epoch: Epoch) {
         self.envelopes += 1;
         self.bytes = self.bytes.saturating_add(bytes);
+        self.highest_epoch = self.highest_epoch.max(Some(epoch));
     }
 
     pub(super) fn forget(&mut self, bytes: u64) {
@@ -75,8 +80,8 @@ pub(super) struct Reservation<'a> {
 }
 
 impl Reservation<'_> {
-    pub(super) fn stored(self) {
-        lock(self.ledger).add(self.bytes);
+    pub(super) fn stored(self, epoch: Epoch) {
+        lock(self.ledger).add(self.bytes, epoch);
     }
 }
 

@@ -9,7 +9,7 @@
 //!   format               "sealpost store 1\n"; a higher number is refused, untouched
 //!   lock                 flock of the one process that uses the store
 //!   envelopes/ab/<id>    an envelope header (see `header`), then the age file; 256 shards
-//!   items/<kind>/<key>   rosters, notice-marks, tombstones (see `item`)
+//!   items/<kind>/<key>   rosters, notice-marks, tombstones, key-batches, epochs (see `item`)
 //!   index/               sled: id -> day, epoch, size class, length
 //!   tmp/                 files being written; emptied at opening
 //!   quarantine/          damaged files, moved here and reported, never served
@@ -39,7 +39,12 @@ mod recovery;
 #[cfg(test)]
 mod suite;
 
-use std::{future::Future, io, ops::Range, path::PathBuf};
+use std::{
+    future::Future,
+    io,
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     clock::{Day, Epoch},
@@ -134,6 +139,10 @@ pub enum ItemKind {
     Roster,
     /// Notice periods done.
     NoticeMark,
+    /// Reviewers' batches of sealing keys that came through the desk.
+    KeyBatch,
+    /// Epochs that the clock has shown, key = number.
+    Epoch,
 }
 
 /// How full the store is.
@@ -145,6 +154,9 @@ pub struct Health {
     pub bytes: u64,
     /// Bytes that may still be stored (the lower of quota and free space).
     pub room: u64,
+    /// The highest epoch that an envelope was sealed for, of those stored when the store was
+    /// opened and since.
+    pub highest_epoch: Option<Epoch>,
 }
 
 /// Where envelopes and items are kept.
@@ -191,6 +203,14 @@ pub trait Store: Send + Sync + 'static {
         bytes: &[u8],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Removes an item that a later one stands for; one that is not there is no error. A call that
+    /// adds the same item may come after this one: whoever removes must be able to bear that.
+    fn remove_item(
+        &self,
+        kind: ItemKind,
+        key: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// All items of a kind in order of key.
     fn items(
         &self,
@@ -206,6 +226,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// How full the store is.
     fn health(&self) -> impl Future<Output = Result<Health, StoreError>> + Send;
+}
+
+/// The highest epoch that the file store in `folder` remembers as an item, without opening the
+/// store: it may be in use. None in a folder that is no store yet.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn epochs_seen(folder: &Path) -> io::Result<Option<Epoch>> {
+    match folders::names(&folder.join("items").join(item::Kind::Epoch.folder())) {
+        Ok(names) => Ok(names.iter().filter_map(|key| key.parse().ok()).map(Epoch).max()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Takes `N` bytes off the front of `bytes`.

@@ -40,7 +40,7 @@ impl Inner {
         for shard in 0..=u8::MAX {
             let entries = self.check_shard(shard, None, &mut findings)?;
             for entry in &entries {
-                ledger.add(entry.bytes + header::LEN_U64);
+                ledger.add(entry.bytes + header::LEN_U64, entry.epoch);
             }
             let Ok(open) = &index else { continue };
             match self.align(open, shard, &entries) {

@@ -32,6 +32,10 @@ pub(super) const TODAY: Day = Day(20_779);
 
 /// An envelope of a size class; the same class and seed always give the same bytes.
 pub(super) fn test_envelope(class: u8, seed: u8) -> Envelope {
+    test_envelope_for(Epoch(2_968), class, seed)
+}
+
+fn test_envelope_for(epoch: Epoch, class: u8, seed: u8) -> Envelope {
     let entropy = Seeded { seed, asked: AtomicU64::new(0) };
     // as large as the class below, and so too large for it
     let below = class.checked_sub(1).and_then(SizeClass::from_index);
@@ -45,7 +49,7 @@ pub(super) fn test_envelope(class: u8, seed: u8) -> Envelope {
     let archive = tip.clean(&Limits::default()).unwrap().archive(&entropy).unwrap();
     assert_eq!(archive.class().index(), class);
     let to = Recipients::new(vec![Recipient::throw_away(&entropy)]).unwrap();
-    Envelope::seal(archive, Epoch(2_968), &to, &entropy)
+    Envelope::seal(archive, epoch, &to, &entropy)
 }
 
 /// Randomness that is the same each time.
@@ -140,7 +144,8 @@ pub(super) async fn what_is_not_there<P: Place>() {
     assert!(matches!(store.delete(nobody).await, Err(StoreError::NotFound)));
     assert_eq!(store.list(None, 10).await.unwrap(), []);
     assert_eq!(store.items(ItemKind::Roster).await.unwrap(), []);
-    assert!(matches!(store.health().await.unwrap(), Health { envelopes: 0, bytes: 0, room: 1.. }));
+    let health = store.health().await.unwrap();
+    assert!(matches!(health, Health { envelopes: 0, bytes: 0, room: 1.., highest_epoch: None }));
 }
 
 pub(super) async fn deleting_twice<P: Place>() {
@@ -216,6 +221,39 @@ pub(super) async fn items<P: Place>() {
     assert_eq!(marks, [("0002".to_owned(), b"other".to_vec())]);
 }
 
+pub(super) async fn removing_items<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    for key in ["1", "2"] {
+        store.put_item(ItemKind::KeyBatch, key, b"keys").await.unwrap();
+    }
+    store.put_item(ItemKind::Epoch, "1", b"").await.unwrap();
+    for _ in 0..2 {
+        store.remove_item(ItemKind::KeyBatch, "1").await.unwrap();
+    }
+    store.remove_item(ItemKind::KeyBatch, "../epochs/1").await.unwrap();
+    drop(store);
+    let store = place.open();
+    let left = store.items(ItemKind::KeyBatch).await.unwrap();
+    assert_eq!(left, [("2".to_owned(), b"keys".to_vec())]);
+    assert_eq!(store.items(ItemKind::Epoch).await.unwrap().len(), 1);
+    store.put_item(ItemKind::KeyBatch, "1", b"others").await.unwrap();
+}
+
+pub(super) async fn the_highest_epoch<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let id = store.put(test_envelope(0, 1), TODAY).await.unwrap();
+    assert_eq!(store.health().await.unwrap().highest_epoch, Some(Epoch(2_968)));
+    store.put(test_envelope_for(Epoch(2_960), 0, 2), TODAY).await.unwrap();
+    assert_eq!(store.health().await.unwrap().highest_epoch, Some(Epoch(2_968)));
+    drop(store);
+    let store = place.open();
+    assert_eq!(store.health().await.unwrap().highest_epoch, Some(Epoch(2_968)));
+    store.delete(id).await.unwrap();
+    assert_eq!(store.health().await.unwrap().highest_epoch, Some(Epoch(2_968)));
+}
+
 pub(super) async fn conflicting_items_at_once<P: Place>() {
     let place = P::new();
     let store = place.open();
@@ -260,7 +298,7 @@ macro_rules! store_suite {
     ($place:ty) => {
         store_suite! { $place:
             round_trip ranges what_is_not_there deleting_twice paging many_at_once items
-            conflicting_items_at_once reopening verifying_a_sound_store
+            removing_items the_highest_epoch conflicting_items_at_once reopening verifying_a_sound_store
         }
     };
 }
