@@ -74,7 +74,10 @@ pub enum Event {
     },
     /// The roster has lapsed and the form is closed. Said once.
     RosterLapsed,
-    /// A roster version could not be remembered in the store; it is tried again.
+    /// The clock is behind what it, the roster or an envelope has shown before, and the form is
+    /// closed. Said once.
+    ClockBehind,
+    /// A roster version, or an epoch, could not be remembered in the store; it is tried again.
     RosterNotRemembered,
     /// Notices of a round were not sent.
     NoticesFailed {
@@ -152,8 +155,14 @@ impl fmt::Display for Event {
                 write!(f, "the roster lapses after {last_day}; sign the next one before")
             }
             Self::RosterLapsed => write!(f, "the roster has lapsed; the form is closed"),
+            Self::ClockBehind => {
+                write!(
+                    f,
+                    "the clock is behind what was seen before; the form is closed until it is set"
+                )
+            }
             Self::RosterNotRemembered => {
-                write!(f, "the roster's version could not be remembered in the store")
+                write!(f, "the roster's version or the epoch could not be remembered in the store")
             }
             Self::NoticesFailed { why, failed, of } => {
                 write!(f, "{failed} of {of} notices were not sent ({why}); the next round follows")

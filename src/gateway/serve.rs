@@ -24,7 +24,7 @@ use super::{
     log::{self, Log},
     notice,
     roster::{self, CurrentRoster, Seen},
-    store::{FileStore, ItemKind, Options, Store},
+    store::{FileStore, Options},
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -95,7 +95,7 @@ async fn current_roster(
     store: &FileStore,
     log: &Log,
 ) -> anyhow::Result<CurrentRoster> {
-    let seen = Seen::from_items(&store.items(ItemKind::Roster).await?);
+    let seen = Seen::from_store(store).await?;
     let roster =
         CurrentRoster::open(&config.publication, config.newsroom, config.epoch, seen, log.clone())
             .map_err(|why| {

@@ -1,133 +1,26 @@
-//! The desk as the gateway serves it: envelopes, listed and handed to reviewers. See [`crate::desk`]
-//! for what is asked and answered.
-//!
-//! Nothing here writes to the log: who asked for what, and when, is nobody's business.
+//! Envelopes, listed and handed out.
 
-use std::{collections::BTreeSet, ops::Range, sync::Arc};
+use std::ops::Range;
 
 use axum::{
-    Router,
-    body::{Body, to_bytes},
-    extract::{Path, RawQuery, Request, State},
+    body::Body,
+    extract::{Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    middleware::{Next, from_fn_with_state},
     response::Response,
-    routing::get,
 };
 use futures_util::stream;
-use serde::Serialize;
 
+use super::{Desk, failure, json};
 use crate::{
-    desk::{
-        ENVELOPES, EnvelopeListing, Failure, ListPage, PAGE, REQUEST_LIMIT, authority_of,
-        signature::{Gate, Headers, Refused, Target, header as signed, verify},
-    },
-    gateway::{
-        Gateway,
-        store::{Entry, Store, StoreError, StoredBody},
-    },
-    roster::{Address, IdentityKey, Publication},
+    desk::{EnvelopeListing, ListPage, PAGE},
+    gateway::store::{Entry, Store, StoreError, StoredBody},
     tip::TipId,
 };
 
-/// The desk of `gateway`. `bound` are the authorities under which its listeners can be reached
-/// beside the roster's addresses, such as `127.0.0.1:8443`.
-pub fn router<S: Store>(
-    gateway: Arc<Gateway<S>>,
-    bound: impl IntoIterator<Item = String>,
-) -> Router {
-    let bound = bound.into_iter().map(|authority| authority.to_ascii_lowercase()).collect();
-    let desk = Desk { gateway, bound: Arc::new(bound) };
-    Router::new()
-        .route(ENVELOPES, get(list))
-        .route(&format!("{ENVELOPES}/{{id}}"), get(envelope))
-        .fallback(|| async { failure(StatusCode::NOT_FOUND, "not-found", "no such path") })
-        .method_not_allowed_fallback(|| async {
-            failure(StatusCode::METHOD_NOT_ALLOWED, "method", "this path is only read: use GET")
-        })
-        .layer(from_fn_with_state(desk.clone(), admit))
-        .with_state(desk)
-}
-
-struct Desk<S> {
-    gateway: Arc<Gateway<S>>,
-    bound: Arc<BTreeSet<String>>,
-}
-
-// derived, it would ask for `S: Clone`
-impl<S> Clone for Desk<S> {
-    fn clone(&self) -> Self {
-        Self { gateway: Arc::clone(&self.gateway), bound: Arc::clone(&self.bound) }
-    }
-}
-
-/// Lets a request through to the operations if a reviewer signed it.
-async fn admit<S: Store>(State(desk): State<Desk<S>>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, REQUEST_LIMIT).await else {
-        return failure(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
-            "the request's body is larger than the desk takes, or it broke off",
-        );
-    };
-    let target = Target {
-        method: parts.method.as_str(),
-        authority: parts
-            .uri
-            .authority()
-            .map(|authority| authority.as_str())
-            .or_else(|| only_one(&parts.headers, header::HOST.as_str()).ok())
-            .unwrap_or_default(),
-        path: parts.uri.path(),
-        query: parts.uri.query(),
-    };
-    let publication = desk.gateway.roster.publication();
-    let signer = signature_headers(&parts.headers).and_then(|headers| {
-        let gate = Gate {
-            newsroom: publication.newsroom(),
-            now: desk.gateway.clock.now(),
-            is_own_authority: &|authority| desk.answers_to(authority, &publication),
-            is_reviewer: &|key: &IdentityKey| publication.reviewer(key).is_some(),
-        };
-        verify(&target, &headers, &body, &gate)
-    });
-    match signer {
-        Ok(_reviewer) => next.run(Request::from_parts(parts, Body::from(body))).await,
-        Err(refused) => failure(StatusCode::UNAUTHORIZED, refused.key(), &refused.to_string()),
-    }
-}
-
-impl<S> Desk<S> {
-    /// True for the addresses that the roster names and those that are bound.
-    fn answers_to(&self, authority: &str, publication: &Publication) -> bool {
-        self.bound.contains(authority)
-            || publication.roster().addresses().iter().any(|address| match address {
-                Address::Onion(host) => host == authority,
-                Address::Url { url, .. } => authority_of(url).as_deref() == Some(authority),
-            })
-    }
-}
-
-fn signature_headers(headers: &HeaderMap) -> Result<Headers<'_>, Refused> {
-    Ok(Headers {
-        content_digest: only_one(headers, signed::CONTENT_DIGEST)?,
-        newsroom: only_one(headers, signed::NEWSROOM)?,
-        signature_input: only_one(headers, signed::SIGNATURE_INPUT)?,
-        signature: only_one(headers, signed::SIGNATURE)?,
-    })
-}
-
-fn only_one<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Refused> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next().ok_or(Refused::Unsigned)?;
-    if values.next().is_some() {
-        return Err(Refused::Malformed);
-    }
-    value.to_str().map_err(|_| Refused::Malformed)
-}
-
-async fn list<S: Store>(State(desk): State<Desk<S>>, RawQuery(query): RawQuery) -> Response {
+pub(super) async fn list<S: Store>(
+    State(desk): State<Desk<S>>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let Some((after, limit)) = read_query(query.as_deref().unwrap_or_default()) else {
         return failure(
             StatusCode::BAD_REQUEST,
@@ -173,7 +66,7 @@ fn read_query(query: &str) -> Option<(Option<TipId>, usize)> {
     Some((after, limit.unwrap_or(PAGE)))
 }
 
-async fn envelope<S: Store>(
+pub(super) async fn envelope<S: Store>(
     State(desk): State<Desk<S>>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -254,21 +147,6 @@ fn store_failure(error: &StoreError) -> Response {
             "the gateway's store does not answer: try again, then tell the operator",
         ),
     }
-}
-
-fn failure(status: StatusCode, error: &str, message: &str) -> Response {
-    json(status, &Failure { error: error.to_owned(), message: message.to_owned() })
-}
-
-fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    // our types have string keys only, so this cannot fail
-    let text = serde_json::to_vec(value).unwrap_or_default();
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 #[cfg(test)]

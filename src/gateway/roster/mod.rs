@@ -1,14 +1,26 @@
 //! The publication as the gateway holds it: pinned, reloaded when its files change, never rolled
 //! back. From here a tip's recipients come, or the reason why none can be taken.
+//!
+//! Batches of sealing keys come from the folder ([`read`]) and through the desk (`taking`); of one
+//! reviewer's the highest sequence wins. Tips are sealed to the newest at once, and what the public
+//! sees of them changes only when an epoch begins or a new roster is taken (`batches`).
+
+mod batches;
+mod seen;
+mod stamp;
+mod taking;
 
 use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    fs, io,
-    os::unix::fs::MetadataExt,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
+};
+
+use self::{
+    batches::{KeptBatches, Moment},
+    seen::SeenRosters,
+    stamp::Stamp,
 };
 
 use super::{
@@ -28,8 +40,8 @@ use crate::{
 /// From so many days before a roster lapses, the operator is warned.
 pub const WARNING_DAYS: u32 = 30;
 
-/// More entries than this are no publication folder of ours.
-const MAX_ENTRIES: usize = 20_000;
+pub use seen::Seen;
+pub use taking::BatchRefusal;
 
 /// May a tip be taken now?
 pub enum Door {
@@ -51,8 +63,9 @@ pub enum Closed {
     Lapsed,
     /// No reviewer has a sealing key for now.
     NoKeys,
-    /// The clock shows a day before the roster was signed, or an epoch before one it has shown: a
-    /// tip would be sealed to keys that may be destroyed already.
+    /// The clock shows a day before the roster was signed, or an epoch before the highest that it,
+    /// the roster or a stored envelope has shown, since whenever: a tip would be sealed to keys that
+    /// may be destroyed already.
     Clock,
 }
 
@@ -87,17 +100,28 @@ pub struct CurrentRoster {
     epoch: EpochLength,
     log: Log,
     state: Mutex<State>,
+    /// One batch is taken at a time.
+    taking: tokio::sync::Mutex<()>,
 }
 
 struct State {
+    /// What lies in the folder.
+    folder: Publication,
+    /// Batches that came through the desk.
+    kept: KeptBatches,
+    /// Both: what tips are sealed by.
     publication: Arc<Publication>,
-    seen: Seen,
+    /// What the public sees, since `moment` began.
+    public: Arc<Publication>,
+    /// The highest epoch and version that have been seen.
+    moment: Moment,
+    seen: SeenRosters,
     /// What the folder looked like when it was last read.
     looked_at: Option<Stamp>,
-    /// The highest version that the store remembers.
-    remembered: u32,
-    highest_epoch: Epoch,
+    /// The highest version and epoch that the store remembers.
+    remembered: (u32, Option<Epoch>),
     last_warning: Option<Day>,
+    clock_was_behind: bool,
     last_refusal: Option<RosterRefusal>,
     refused_batches: Vec<String>,
 }
@@ -111,24 +135,42 @@ impl CurrentRoster {
         folder: &Path,
         pin: NewsroomId,
         epoch: EpochLength,
-        mut seen: Seen,
+        seen: Seen,
         log: Log,
     ) -> Result<Self, RosterProblem> {
         let looked_at = Stamp::of(folder)?;
-        let remembered = seen.highest();
-        let publication = Arc::new(read(folder, pin, &seen)?);
-        seen.see(&publication);
+        let Seen { mut rosters, epoch: seen_epoch, epoch_item, batches: mut kept } = seen;
+        let remembered = (rosters.highest().map_or(0, |(version, _)| version), epoch_item);
+        let publication = read_after(folder, pin, &rosters, None)?;
+        rosters.see(&publication);
+        let of_roster = epoch.epoch(publication.roster().issued().start());
+        let epochs = [Some(of_roster), seen_epoch, kept.highest_epoch()];
+        let moment = Moment {
+            epoch: epochs.into_iter().flatten().max().unwrap_or(of_roster),
+            version: publication.roster().version(),
+        };
         let state = State {
-            publication,
-            seen,
+            publication: Arc::new(kept.in_force(&publication)),
+            public: Arc::new(kept.public(&publication, moment)),
+            folder: publication,
+            kept,
+            moment,
+            seen: rosters,
             looked_at: Some(looked_at),
             remembered,
-            highest_epoch: Epoch(0),
             last_warning: None,
+            clock_was_behind: false,
             last_refusal: None,
             refused_batches: Vec::new(),
         };
-        let roster = Self { folder: folder.into(), pin, epoch, log, state: Mutex::new(state) };
+        let roster = Self {
+            folder: folder.into(),
+            pin,
+            epoch,
+            log,
+            state: Mutex::new(state),
+            taking: tokio::sync::Mutex::default(),
+        };
         roster.tell_of_batches(&mut roster.state());
         Ok(roster)
     }
@@ -138,23 +180,30 @@ impl CurrentRoster {
         self.state().publication.clone()
     }
 
+    /// The publication as anybody may see it: the rosters in force, and the batches that were in
+    /// force when the epoch began or the roster was taken.
+    pub fn public(&self, now: Timestamp) -> Arc<Publication> {
+        let mut state = self.state();
+        self.look_at_clock(&mut state, now);
+        state.public.clone()
+    }
+
     /// Looks for a change on disk first, so that a removal holds for the very next tip; then one
     /// recipient per active reviewer (throw-away where one has no key). Reads the metadata of the
     /// publication's files, and their content after a change.
     pub fn door(&self, now: Timestamp, entropy: &dyn Entropy) -> Door {
         let mut state = self.state();
         self.look(&mut state);
+        self.look_at_clock(&mut state, now);
         let publication = state.publication.clone();
-        let roster = publication.roster();
-        let epoch = self.epoch.epoch(now);
         if publication.has_lapsed(now.day()) {
             return Door::Closed(Closed::Lapsed);
         }
-        if now.day() < roster.issued() || epoch < state.highest_epoch {
+        if self.is_behind(&state, now) {
             return Door::Closed(Closed::Clock);
         }
-        state.highest_epoch = epoch;
         drop(state);
+        let epoch = self.epoch.epoch(now);
         let keys = publication.sealing_keys(epoch).into_iter().map(|(_, key)| key.cloned());
         match one_for_each(keys, || Recipient::throw_away(entropy)).and_then(Recipients::new) {
             Some(recipients) => Door::Open { recipients, epoch },
@@ -162,10 +211,12 @@ impl CurrentRoster {
         }
     }
 
-    /// Looks for a change on disk, and says once a day when the roster is about to lapse.
+    /// Looks for a change on disk, and says once a day when the roster is about to lapse, and once
+    /// when the clock turns out to be behind.
     pub fn refresh(&self, now: Timestamp) {
         let mut state = self.state();
         self.look(&mut state);
+        self.look_at_clock(&mut state, now);
         let (today, last_day) = (now.day(), state.publication.roster().lapses());
         if last_day <= today.plus(WARNING_DAYS) && state.last_warning != Some(today) {
             state.last_warning = Some(today);
@@ -175,24 +226,35 @@ impl CurrentRoster {
                 Event::RosterLapsesSoon { last_day }
             });
         }
+        let is_behind = self.is_behind(&state, now);
+        if is_behind && !state.clock_was_behind {
+            self.log.write(Event::ClockBehind);
+        }
+        state.clock_was_behind = is_behind;
     }
 
-    /// Keeps the highest version and its hash in the store, so that a rollback is noticed after a
-    /// restart, too.
+    /// Keeps the highest version with its hash, and the highest epoch, in the store, so that a
+    /// rollback and a clock behind are noticed after a restart, too.
     ///
     /// # Errors
     /// What the store says; asking again is safe.
     pub async fn remember(&self, store: &impl Store) -> Result<(), StoreError> {
-        let (version, hash) = {
+        let (highest, epoch, remembered) = {
             let state = self.state();
-            let version = state.seen.highest();
-            match state.seen.0.get(&version) {
-                Some(hash) if version > state.remembered => (version, *hash),
-                _ => return Ok(()),
-            }
+            (state.seen.highest(), state.moment.epoch, state.remembered)
         };
-        store.put_item(ItemKind::Roster, &format!("{version:08}"), &hash).await?;
-        self.state().remembered = version;
+        if let Some((version, hash)) = highest.filter(|(version, _)| *version > remembered.0) {
+            store.put_item(ItemKind::Roster, &format!("{version:08}"), &hash).await?;
+            self.state().remembered.0 = version;
+        }
+        if Some(epoch) > remembered.1 {
+            store.put_item(ItemKind::Epoch, &epoch_key(epoch), b"").await?;
+            self.state().remembered.1 = Some(epoch);
+            if let Some(lower) = remembered.1 {
+                // one that stays says less than the one that is there now
+                let _ = store.remove_item(ItemKind::Epoch, &epoch_key(lower)).await;
+            }
+        }
         Ok(())
     }
 
@@ -208,17 +270,10 @@ impl CurrentRoster {
             return;
         }
         state.looked_at = stamp;
-        match read(&self.folder, self.pin, &state.seen) {
+        match read_after(&self.folder, self.pin, &state.seen, Some(&state.folder)) {
             Ok(publication) => {
                 state.last_refusal = None;
-                let before = state.publication.roster().version();
-                let version = publication.roster().version();
-                state.seen.see(&publication);
-                state.publication = Arc::new(publication);
-                if version != before {
-                    state.last_warning = None;
-                    self.log.write(Event::RosterTaken { version });
-                }
+                self.take(state, publication);
                 self.tell_of_batches(state);
             }
             Err(problem) => {
@@ -230,9 +285,39 @@ impl CurrentRoster {
         }
     }
 
+    fn take(&self, state: &mut State, publication: Publication) {
+        let version = publication.roster().version();
+        state.seen.see(&publication);
+        state.publication = Arc::new(state.kept.in_force(&publication));
+        state.folder = publication;
+        if version != state.moment.version {
+            let of_roster = self.epoch.epoch(state.folder.roster().issued().start());
+            state.moment = Moment { epoch: state.moment.epoch.max(of_roster), version };
+            state.public = state.publication.clone();
+            state.last_warning = None;
+            self.log.write(Event::RosterTaken { version });
+        }
+    }
+
+    /// Notices that an epoch has begun: what is in force is public from then on. A clock past the
+    /// roster's last day counts for nothing, so that one that runs ahead cannot close the form for
+    /// longer than a roster holds.
+    fn look_at_clock(&self, state: &mut State, now: Timestamp) {
+        let epoch = self.epoch.epoch(now);
+        if epoch > state.moment.epoch && !state.publication.has_lapsed(now.day()) {
+            state.moment.epoch = epoch;
+            state.public = state.publication.clone();
+        }
+    }
+
+    fn is_behind(&self, state: &State, now: Timestamp) -> bool {
+        now.day() < state.publication.roster().issued()
+            || self.epoch.epoch(now) < state.moment.epoch
+    }
+
     fn tell_of_batches(&self, state: &mut State) {
         let refused: Vec<String> =
-            state.publication.refused().iter().map(|(batch, _)| batch.clone()).collect();
+            state.folder.refused().iter().map(|(batch, _)| batch.clone()).collect();
         for batch in refused.iter().filter(|batch| !state.refused_batches.contains(batch)) {
             self.log.write(Event::BatchRefused { batch: batch.clone() });
         }
@@ -264,10 +349,25 @@ pub async fn keep_current<S: Store>(gateway: Arc<Gateway<S>>) {
 /// # Errors
 /// Why the publication cannot be taken.
 pub fn read(folder: &Path, pin: NewsroomId, seen: &Seen) -> Result<Publication, RosterProblem> {
-    let publication = publication::read(folder)?.verify(pin)?;
+    read_after(folder, pin, &seen.rosters, None)
+}
+
+/// As [`read`]; what is the same in `known` is not verified again.
+fn read_after(
+    folder: &Path,
+    pin: NewsroomId,
+    seen: &SeenRosters,
+    known: Option<&Publication>,
+) -> Result<Publication, RosterProblem> {
+    let publication = publication::read(folder)?.verify_after(pin, known)?;
     let version = publication.roster().version();
     seen.admit(version, |version| publication.roster_hash(version)).map_err(RosterProblem::Seen)?;
     Ok(publication)
+}
+
+/// The key of an epoch's item.
+fn epoch_key(epoch: Epoch) -> String {
+    format!("{:010}", epoch.0)
 }
 
 /// The recipients of a tip; `None` if nobody could open it.
@@ -285,70 +385,6 @@ fn one_for_each<R>(
     has_key.then_some(recipients)
 }
 
-/// The rosters that have been seen: version and SHA-256. Only grows.
-#[derive(Clone, Default)]
-pub struct Seen(BTreeMap<u32, [u8; 32]>);
-
-impl Seen {
-    /// From the items of kind [`ItemKind::Roster`]; what is no such item is left out, because the
-    /// store checks its files itself.
-    pub fn from_items(items: &[(String, Vec<u8>)]) -> Self {
-        let parse = |(key, hash): &(String, Vec<u8>)| {
-            Some((key.parse().ok()?, hash.as_slice().try_into().ok()?))
-        };
-        Self(items.iter().filter_map(parse).collect())
-    }
-
-    /// The highest version seen; 0 before the first.
-    pub fn highest(&self) -> u32 {
-        self.0.last_key_value().map_or(0, |(version, _)| *version)
-    }
-
-    fn admit(
-        &self,
-        version: u32,
-        hash_of: impl Fn(u32) -> Option<[u8; 32]>,
-    ) -> Result<(), RosterRefusal> {
-        if version < self.highest() {
-            return Err(RosterRefusal::Rollback);
-        }
-        let same = |(version, hash): (&u32, &[u8; 32])| hash_of(*version).as_ref() == Some(hash);
-        if self.0.iter().all(same) { Ok(()) } else { Err(RosterRefusal::Fork) }
-    }
-
-    fn see(&mut self, publication: &Publication) {
-        let version = publication.roster().version();
-        self.0.extend(publication.roster_hash(version).map(|hash| (version, hash)));
-    }
-}
-
-/// How the publication's files look from outside: name, length, change time and inode of each. A
-/// change time cannot be set back without setting the machine's clock.
-#[derive(PartialEq, Eq)]
-struct Stamp(Vec<(OsString, u64, i64, i64, u64)>);
-
-impl Stamp {
-    fn of(folder: &Path) -> io::Result<Self> {
-        let mut files = Vec::new();
-        for part in ["roster", "keys"] {
-            let entries = match fs::read_dir(folder.join(part)) {
-                Ok(entries) => entries,
-                // a newsroom without reviewers has no keys yet
-                Err(error) if part == "keys" && error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            for entry in entries.take(MAX_ENTRIES) {
-                let entry = entry?;
-                let file = entry.metadata()?;
-                let changed = (file.ctime(), file.ctime_nsec());
-                files.push((entry.file_name(), file.len(), changed.0, changed.1, file.ino()));
-            }
-        }
-        files.sort_unstable();
-        Ok(Self(files))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,42 +395,5 @@ mod tests {
         assert_eq!(recipients(vec![Some(1), None, Some(3)]), Some(vec![1, 0, 3]));
         assert_eq!(recipients(vec![None, None]), None);
         assert_eq!(recipients(vec![]), None);
-    }
-
-    #[test]
-    fn what_was_seen_stays_seen() {
-        let items =
-            [("00000001", 1), ("00000002", 2)].map(|(key, byte)| (key.to_owned(), vec![byte; 32]));
-        let seen = Seen::from_items(&items);
-        let chain = |hashes: &'static [u8]| {
-            move |version: u32| {
-                let at = usize::try_from(version).ok()?.checked_sub(1)?;
-                hashes.get(at).map(|byte| [*byte; 32])
-            }
-        };
-        assert_eq!(seen.admit(2, chain(&[1, 2])), Ok(()));
-        assert_eq!(seen.admit(3, chain(&[1, 2, 3])), Ok(()));
-        assert_eq!(seen.admit(1, chain(&[1])), Err(RosterRefusal::Rollback));
-        assert_eq!(seen.admit(3, chain(&[1, 9, 3])), Err(RosterRefusal::Fork));
-        assert_eq!(seen.admit(2, chain(&[1, 9])), Err(RosterRefusal::Fork));
-        assert_eq!(Seen::default().admit(1, chain(&[7])), Ok(()));
-    }
-
-    #[test]
-    fn a_changed_file_is_noticed() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(Stamp::of(folder.path()).is_err(), "no roster, no stamp");
-        fs::create_dir(folder.path().join("roster")).unwrap();
-        let file = folder.path().join("roster/0001.json");
-        fs::write(&file, "one").unwrap();
-        let first = Stamp::of(folder.path()).unwrap();
-        assert!(first == Stamp::of(folder.path()).unwrap());
-        fs::write(folder.path().join("roster/0001.sig"), "").unwrap();
-        let second = Stamp::of(folder.path()).unwrap();
-        assert!(first != second);
-        // the same length, another file put in its place
-        fs::write(folder.path().join("new"), "two").unwrap();
-        fs::rename(folder.path().join("new"), file).unwrap();
-        assert!(second != Stamp::of(folder.path()).unwrap());
     }
 }
