@@ -5,6 +5,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod desk;
+pub(crate) mod handout;
 pub mod init;
 pub mod intake;
 pub mod listener;

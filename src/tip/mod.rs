@@ -17,7 +17,7 @@ pub mod unpack;
 
 mod id;
 mod language;
-mod ustar;
+pub(crate) mod ustar;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,9 +1,10 @@
-//! The one form of tar header that Sealpost writes and reads: POSIX.1-1988 ustar, a regular file.
+//! The one form of tar header that Sealpost writes and, in a tip's archive, reads: POSIX.1-1988
+//! ustar, a regular file.
 //!
 //! ```text
 //! offset  bytes  field     value
 //!      0    100  name      see EntryName, padded with zero bytes
-//!    100      8  mode      "0000600" NUL
+//!    100      8  mode      "0000600" NUL; in what is public "0000644" NUL
 //!    108      8  uid       "0000000" NUL
 //!    116      8  gid       "0000000" NUL
 //!    124     12  size      eleven octal digits, NUL
@@ -23,7 +24,7 @@
 use super::entry::EntryName;
 
 /// Bytes of a tar block: a header is one, contents fill a whole number of them.
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// What a header says of its size at most: eleven octal digits. Larger files would need pax
 /// headers, but an archive ends at 4 GiB + 64 KiB.
@@ -38,14 +39,24 @@ pub(super) enum Foreign {
     Form,
 }
 
-/// The header for a file; none if it is larger than 8 GiB − 1.
+/// The header for a file of a tip; none if it is larger than 8 GiB − 1.
 pub(super) fn header(name: &EntryName, size: u64) -> Option<[u8; BLOCK]> {
-    if size > MAX_SIZE {
+    header_of(&name.to_string(), "0000600\0", size)
+}
+
+/// The header for a file that is everybody's to read; none if it is larger than 8 GiB − 1, or if
+/// its name has more than 100 bytes.
+pub(crate) fn public_header(name: &str, size: u64) -> Option<[u8; BLOCK]> {
+    header_of(name, "0000644\0", size)
+}
+
+fn header_of(name: &str, mode: &str, size: u64) -> Option<[u8; BLOCK]> {
+    if size > MAX_SIZE || name.len() > 100 {
         return None;
     }
     let mut block = [0; BLOCK];
-    put(&mut block, 0, &name.to_string());
-    put(&mut block, 100, "0000600\0");
+    put(&mut block, 0, name);
+    put(&mut block, 100, mode);
     put(&mut block, 108, "0000000\0");
     put(&mut block, 116, "0000000\0");
     put(&mut block, 124, &format!("{size:011o}"));
@@ -79,7 +90,7 @@ pub(super) fn parse(block: &[u8; BLOCK]) -> Result<(EntryName, u64), Foreign> {
 }
 
 /// Zero bytes between contents of `size` bytes and the next block.
-pub(super) fn padding(size: u64) -> u64 {
+pub(crate) fn padding(size: u64) -> u64 {
     size.wrapping_neg() % BLOCK as u64
 }
 

@@ -6,7 +6,7 @@ use hyper::{Method, body::Body as _, header};
 
 use super::multipart::Boundary;
 use crate::{
-    gateway::{listener::proxy_line::Circuit, pages::language},
+    gateway::{handout, listener::proxy_line::Circuit, pages::language},
     tip::Language,
 };
 
@@ -30,6 +30,8 @@ pub(super) enum Wish {
         /// Bytes of the body, where they are known before.
         length: Option<u64>,
     },
+    /// To see who can open tips.
+    Handout,
     /// A page that there is not.
     Nowhere,
     /// Something that cannot be done with a page.
@@ -43,9 +45,12 @@ pub(super) fn take_apart(request: Request) -> Arrival {
     let chosen = || language::preferred(parts.headers.get(header::ACCEPT_LANGUAGE));
     let path = parts.uri.path();
     let named = path.strip_prefix('/').and_then(language::from_tag);
-    let found = path == "/" || named.is_some();
+    let is_handout = path == handout::PATH;
+    let found = path == "/" || named.is_some() || is_handout;
     let wish = match parts.method {
         _ if !found => Wish::Nowhere,
+        Method::GET | Method::HEAD if is_handout => Wish::Handout,
+        _ if is_handout => Wish::Nonsense,
         Method::GET | Method::HEAD => Wish::Form,
         Method::POST => Wish::Submit {
             boundary: parts
@@ -88,6 +93,9 @@ mod tests {
         assert!(matches!(wish("HEAD", "/"), Wish::Form));
         assert!(matches!(wish("POST", "/ko"), Wish::Submit { boundary: Some(_), length: Some(5) }));
         assert!(matches!(wish("PUT", "/ko"), Wish::Nonsense));
+        assert!(matches!(wish("GET", "/publication.tar"), Wish::Handout));
+        assert!(matches!(wish("HEAD", "/publication.tar?x"), Wish::Handout));
+        assert!(matches!(wish("POST", "/publication.tar"), Wish::Nonsense));
         assert!(matches!(wish("POST", "/ko/"), Wish::Nowhere));
         assert!(matches!(wish("GET", "/favicon.ico"), Wish::Nowhere));
         let plain = [("content-type", "application/x-www-form-urlencoded")];

@@ -10,6 +10,7 @@ use crate::{
     gateway::{
         Gateway,
         config::Limits,
+        handout::Handout,
         pages::Newsroom,
         roster::{Closed, Door},
         spool::SpoolWriter,
@@ -26,6 +27,9 @@ pub(super) trait Keeper: Send + Sync + 'static {
 
     /// Who takes tips here.
     fn newsroom(&self) -> Newsroom;
+
+    /// What anybody may see of those who open tips.
+    fn handout(&self) -> Handout;
 
     /// A new spool (blocking).
     fn spool(&self) -> io::Result<Box<dyn Spooler>>;
@@ -54,6 +58,10 @@ impl<S: Store> Keeper for Gateway<S> {
             name: publication.roster().newsroom_name().to_owned(),
             fingerprint: format!("SHA256:{}", BASE64_NOPAD.encode(&publication.newsroom().0)),
         }
+    }
+
+    fn handout(&self) -> Handout {
+        Handout::new(&self.roster.public(self.clock.now()))
     }
 
     fn spool(&self) -> io::Result<Box<dyn Spooler>> {

@@ -33,7 +33,7 @@ mod uploads;
 /// What the store must be able to take before a form is shown: a tip of text only.
 const SMALLEST_TIP: u64 = 128 * 1024;
 
-/// The pages of the source's side: `/`, `/en`, `/ko`, `/zh-Hans`.
+/// The pages of the source's side, `/`, `/en`, `/ko`, `/zh-Hans`, and `/publication.tar`.
 pub fn router<S: Store>(gateway: Arc<Gateway<S>>) -> Router {
     router_before(gateway)
 }
@@ -59,6 +59,7 @@ async fn answer<K: Keeper>(
         Wish::Form => {
             intake.may_send(None).await.map(|()| pages::form(language, &newsroom, limits))
         }
+        Wish::Handout => return pages::handout(intake.keeper.handout()),
         Wish::Nowhere => Err(Problem::NoSuchPage),
         Wish::Nonsense => Err(Problem::NoSuchMethod),
         Wish::Submit { boundary, length } => {

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     gateway::{
         config::{self, Limits, ListenerKind, Serves},
+        handout::Handout,
         listener,
         pages::Newsroom,
         roster::Closed,
@@ -80,6 +81,11 @@ impl Keeper for StandIn {
 
     fn newsroom(&self) -> Newsroom {
         Newsroom { name: "The Lantern".into(), fingerprint: "SHA256:abc".into() }
+    }
+
+    fn handout(&self) -> Handout {
+        let newsroom = crate::roster::testing::Newsroom::new(1);
+        Handout::new(&newsroom.publication().verify(newsroom.id()).unwrap())
     }
 
     fn spool(&self) -> io::Result<Box<dyn Spooler>> {
@@ -149,8 +155,10 @@ async fn send(
     for never in ["date", "server", "etag", "set-cookie", "last-modified"] {
         assert!(!response.headers().contains_key(never));
     }
-    let html = response.into_body().collect().await.unwrap().to_bytes();
-    (status, String::from_utf8(html.to_vec()).unwrap())
+    let length = response.headers().get("content-length").cloned();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(length.is_none_or(|length| length.to_str().unwrap() == body.len().to_string()));
+    (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
 async fn submit(keeper: &Arc<StandIn>, parts: &[Part<'_>]) -> (StatusCode, String) {
@@ -254,6 +262,18 @@ async fn other_addresses_and_methods_have_their_pages() {
     let (status, _) = send(&keeper, "DELETE", "/en", TYPE, "").await;
     assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
     assert!(send(&keeper, "GET", "/", TYPE, "").await.0.is_success());
+}
+
+#[tokio::test]
+async fn the_publication_is_there_even_when_the_form_is_not() {
+    let keeper = Arc::new(stand_in());
+    for closed in [false, true] {
+        keeper.closed.store(closed, SeqCst);
+        let (status, tar) = send(&keeper, "GET", "/publication.tar", TYPE, "").await;
+        assert!(status.is_success() && tar.starts_with("publication/roster/0001.json\0"));
+    }
+    let (status, _) = send(&keeper, "POST", "/publication.tar", TYPE, "").await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,11 @@ use hyper::{
 use ring::digest;
 
 use self::fates::{FileLines, Variable};
-use super::{config::Limits, intake::problem::Problem};
+use super::{
+    config::Limits,
+    handout::{self, Handout},
+    intake::problem::Problem,
+};
 use crate::tip::{FileFate, Language};
 
 mod fates;
@@ -48,6 +52,16 @@ pub(crate) fn receipt(
     let say = Speaker::new(language, newsroom, limits);
     let files = fates::tell(&say, fates);
     page(StatusCode::OK, ReceiptPage { say, files })
+}
+
+/// The publication, as a file.
+pub(crate) fn handout(handout: Handout) -> Response {
+    let length = HeaderValue::from(handout.len());
+    let mut response = with_headers(StatusCode::OK, handout.into_body());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
+    headers.insert(header::CONTENT_LENGTH, length);
+    response
 }
 
 /// There is no form to show.
@@ -161,6 +175,10 @@ impl<'a> Speaker<'a> {
         self.fingerprint
     }
 
+    fn handout(&self) -> &'static str {
+        handout::PATH
+    }
+
     fn style(&self) -> &'static str {
         STYLE
     }
@@ -218,8 +236,11 @@ const HEADERS: [(HeaderName, &str); 7] = [
 
 fn page(status: StatusCode, template: impl Template) -> Response {
     // a template fails only if a value cannot be written, and all of ours are strings
-    let html = template.render().unwrap_or_default();
-    let mut response = Response::new(Body::from(html));
+    with_headers(status, Body::from(template.render().unwrap_or_default()))
+}
+
+fn with_headers(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {

@@ -113,6 +113,27 @@ async fn the_form_fits_in_eight_kilobytes_with_its_headers() {
 }
 
 #[tokio::test]
+async fn the_form_leads_to_the_publication() {
+    for language in language::ALL {
+        let html = html(form(language, &newsroom(), &limits())).await;
+        assert_eq!(html.matches("<a href=\"/publication.tar\">").count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_publication_is_sent_as_a_page_is() {
+    let newsroom = crate::roster::testing::Newsroom::new(1);
+    let publication = newsroom.publication().verify(newsroom.id()).unwrap();
+    let tar = handout(Handout::new(&publication));
+    let page = form(Language::English, &self::newsroom(), &limits());
+    assert_eq!(tar.headers()[header::CONTENT_TYPE], "application/x-tar");
+    for (name, value) in page.headers().iter().filter(|(name, _)| *name != header::CONTENT_TYPE) {
+        assert_eq!(tar.headers().get(name), Some(value), "{name}");
+    }
+    assert_eq!(tar.headers().len(), page.headers().len() + 1, "its length besides");
+}
+
+#[tokio::test]
 async fn the_form_can_be_used_without_a_mouse_or_eyes() {
     let html = html(form(Language::English, &newsroom(), &limits())).await;
     for control in ["message", "files"] {

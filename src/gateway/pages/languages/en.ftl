@@ -19,6 +19,7 @@ form-send-hint = Large files can take many minutes. Keep this page open until th
 form-send = Send
 form-key = Is this really the newsroom?
 form-key-hint = Compare this fingerprint of the newsroom’s key with the one that they have printed or published elsewhere. If the two differ, do not send anything.
+form-publication = Check who can open tips (for experts)
 
 ## The receipt
 

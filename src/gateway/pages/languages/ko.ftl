@@ -19,6 +19,7 @@ form-send-hint = 파일이 크면 몇십 분이 걸릴 수도 있습니다. 접�
 form-send = 보내기
 form-key = 이곳이 정말 그 언론사입니까?
 form-key-hint = 아래에 있는 언론사 열쇠의 지문을, 언론사가 인쇄물이나 다른 곳에 공개한 지문과 비교해 보십시오. 서로 다르면 아무것도 보내지 마십시오.
+form-publication = 제보를 열 수 있는 사람 확인하기(전문가용)
 
 ## The receipt
 

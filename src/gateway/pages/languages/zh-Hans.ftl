@@ -19,6 +19,7 @@ form-send-hint = 文件较大时可能需要几十分钟。在回执出现之前
 form-send = 发送
 form-key = 这里真的是该媒体吗？
 form-key-hint = 请把下面的媒体密钥指纹，与他们印在纸上或在别处公布的指纹对照。如果两者不同，请什么也不要发送。
+form-publication = 查验哪些人能打开线索（供专业人员使用）
 
 ## The receipt
 
