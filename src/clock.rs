@@ -162,6 +162,15 @@ impl EpochLength {
         };
         Epoch(u32::try_from(number).unwrap_or(u32::MAX))
     }
+
+    /// The moment in which `epoch` begins.
+    pub fn start(self, epoch: Epoch) -> Timestamp {
+        let number = i64::from(epoch.0);
+        Timestamp(match self {
+            Self::Week => (7 * number - 3) * DAY_SECONDS,
+            Self::Seconds(seconds) => number * i64::from(seconds.get()),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -187,5 +196,17 @@ mod tests {
         assert_eq!(epoch(sunday.plus(7)), epoch(sunday).plus(1));
         assert_eq!(epoch(Day(0)), Epoch(0));
         assert_eq!(epoch(Day(4)), Epoch(1));
+    }
+
+    #[test]
+    fn an_epoch_begins_after_the_one_before() {
+        let ten = EpochLength::Seconds(10.try_into().unwrap());
+        for length in [EpochLength::Week, ten] {
+            for epoch in [Epoch(1), Epoch(2_968), Epoch(100_000)] {
+                let start = length.start(epoch);
+                assert_eq!(length.epoch(start), epoch);
+                assert_eq!(length.epoch(Timestamp(start.0 - 1)).plus(1), epoch);
+            }
+        }
     }
 }

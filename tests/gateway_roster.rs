@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use sealpost::{
@@ -11,9 +12,14 @@ use sealpost::{
     gateway::{
         log::{Event, Log, RosterRefusal},
         roster::{Closed, CurrentRoster, Door, RosterProblem, Seen},
+        store::{FileStore, ItemKind, Options, Store as _, epochs_seen},
     },
     operator::ceremony::Ceremony,
-    random::SystemEntropy,
+    random::{Entropy, SystemEntropy},
+    recipient::Recipient,
+    seal::{Envelope, Recipients},
+    secret::SecretText,
+    tip::{Language, RawTip, Uncleanable},
 };
 
 const ISSUED: Day = Day(20_779);
@@ -126,12 +132,84 @@ fn a_lapsed_roster_and_a_clock_behind_close_the_form() {
     assert_eq!(closed(&roster, last_day.start()), Some(Closed::NoKeys));
     assert_eq!(closed(&roster, last_day.plus(1).start()), Some(Closed::Lapsed));
     // the last day's epoch has been shown: no way back
-    assert_eq!(closed(&roster, ISSUED.start()), Some(Closed::Clock));
+    for _ in 0..2 {
+        assert_eq!(closed(&roster, ISSUED.start()), Some(Closed::Clock));
+        roster.refresh(ISSUED.start());
+    }
+    assert_eq!(newsroom.log.events(), [Event::ClockBehind], "told once");
+}
 
+#[test]
+fn a_roster_that_is_about_to_lapse_is_told_once_a_day() {
+    let newsroom = Newsroom::new();
+    let roster = newsroom.open(Seen::default()).unwrap();
+    let last_day = roster.publication().roster().lapses();
     for day in [60, 59, 30, 30, 1, 0] {
         roster.refresh(Day(last_day.0 - day).start());
     }
     roster.refresh(last_day.plus(1).start());
     let soon = || Event::RosterLapsesSoon { last_day };
     assert_eq!(newsroom.log.events(), [soon(), soon(), soon(), Event::RosterLapsed]);
+}
+
+#[tokio::test]
+async fn a_clock_behind_closes_the_form_after_a_restart_too() {
+    let newsroom = Newsroom::new();
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::new());
+    let folder = newsroom.folder.path().join("store");
+    let open = async || {
+        let store = FileStore::open(&folder, entropy.clone(), Options::default()).unwrap().0;
+        let roster = newsroom.open(Seen::from_store(&store).await.unwrap()).unwrap();
+        (roster, store)
+    };
+    let week = |weeks: u32| ISSUED.plus(7 * weeks).start();
+    let (roster, store) = open().await;
+    roster.refresh(week(2));
+    roster.remember(&store).await.unwrap();
+    // a clock far ahead, past the roster's last day, counts for nothing
+    roster.refresh(week(52));
+    roster.remember(&store).await.unwrap();
+    drop((roster, store));
+    let seen = EpochLength::Week.epoch(week(2));
+    assert_eq!(epochs_seen(&folder).unwrap(), Some(seen));
+
+    let (roster, store) = open().await;
+    assert_eq!(closed(&roster, week(1)), Some(Closed::Clock));
+    assert_eq!(closed(&roster, week(2)), Some(Closed::NoKeys));
+    // an envelope of a later epoch says the same, and goes on saying it when it has gone
+    let message = RawTip {
+        message: SecretText::new("a tip".into()),
+        language: Language::English,
+        uncleanable: Uncleanable::LeaveOut,
+        files: Vec::new(),
+    };
+    let archive = message.clean(&Default::default()).unwrap().archive(&*entropy).unwrap();
+    let to = Recipients::new(vec![Recipient::throw_away(&*entropy)]).unwrap();
+    let envelope = Envelope::seal(archive, seen.plus(1), &to, &*entropy);
+    let id = store.put(envelope, ISSUED).await.unwrap();
+    drop((roster, store));
+    let (roster, store) = open().await;
+    assert_eq!(closed(&roster, week(2)), Some(Closed::Clock));
+    roster.remember(&store).await.unwrap();
+    store.delete(id).await.unwrap();
+    drop((roster, store));
+    let (roster, store) = open().await;
+    assert_eq!(closed(&roster, week(2)), Some(Closed::Clock));
+    assert_eq!(closed(&roster, week(3)), Some(Closed::NoKeys));
+    let items = store.items(ItemKind::Epoch).await.unwrap();
+    assert_eq!(items.len(), 1, "what a higher one stands for is gone");
+}
+
+#[test]
+fn the_day_of_a_roster_is_an_epoch_that_was_seen() {
+    let newsroom = Newsroom::new();
+    let pin = newsroom.ceremony.publication().newsroom();
+    let hour = EpochLength::Seconds(3_600.try_into().unwrap());
+    for length in [EpochLength::Week, hour] {
+        let seen = Seen::default();
+        let log = Log::memory();
+        let roster = CurrentRoster::open(&newsroom.publication(), pin, length, seen, log).unwrap();
+        assert_eq!(closed(&roster, Timestamp(ISSUED.start().0 - 1)), Some(Closed::Clock));
+        assert_eq!(closed(&roster, ISSUED.start()), Some(Closed::NoKeys));
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::newsroom::{Form, Gateway, Newsroom};
+use crate::newsroom::{Form, Gateway, Newsroom, in_ci};
 
 #[test]
 fn a_removed_reviewer_is_not_sealed_to_from_the_very_next_tip() {
@@ -48,6 +48,32 @@ fn a_roster_that_is_rolled_back_is_refused() {
     let complaint = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(complaint.lines().count(), 1, "{complaint}");
     assert!(complaint.contains("roster") && !complaint.contains("panicked"), "{complaint}");
+}
+
+#[test]
+fn a_gateway_whose_clock_went_back_takes_no_tip() {
+    let newsroom = Newsroom::new(&["ridge"], "");
+    let Some(ahead) = newsroom.serve_ahead("+8d") else {
+        assert!(!in_ci(), "tests/run.sh installs faketime");
+        eprintln!("skipped: no faketime");
+        return;
+    };
+    assert_eq!(stanzas(&newsroom, &ahead), 1);
+    ahead.stop();
+
+    let config = newsroom.config();
+    let check = newsroom.ok("gateway", &format!("check --config {}", config.display()));
+    assert!(check.contains("warning  the clock shows"), "{check}");
+    let gateway = newsroom.serve();
+    let form = Form::new().field("message", "to keys that may be gone");
+    assert_eq!(gateway.post("/en", &form).status, 503);
+    assert_eq!(newsroom.stored().len(), 1);
+    gateway.stop();
+    let log = std::fs::read_to_string(newsroom.path("gateway.log")).unwrap();
+    assert_eq!(log.lines().filter(|line| line.contains("the clock is behind")).count(), 1, "{log}");
+    // set right again, it goes on
+    let ahead = newsroom.serve_ahead("+9d").unwrap();
+    assert_eq!(stanzas(&newsroom, &ahead), 1);
 }
 
 /// Sends a tip, and counts the recipients of the envelope that it became.

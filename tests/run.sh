@@ -64,9 +64,10 @@ install_node() {
 
 install_tools() {
   step "tools"
-  # build: gcc, g++; oracles: exiftool, imagemagick, tar, ssh-keygen; strace for the canaries; exim for notices
+  # build: gcc, g++; oracles: exiftool, imagemagick, tar, curl, ssh-keygen; strace for the canaries; exim for notices;
+  # faketime for a clock that goes back
   install_debian_packages gcc g++ libc6-dev binutils strace libimage-exiftool-perl imagemagick openssh-client \
-    exim4-daemon-light openssl tar python3-venv
+    exim4-daemon-light openssl tar curl faketime python3-venv
   install_node
   if [ ! -e target/npm/node_modules/age-encryption ] || [ ! -e target/npm/node_modules/cctv-age ]; then
     quietly npm install --no-save --no-audit --no-fund --prefix target/npm age-encryption@0.3.1 cctv-age@0.2.0

@@ -15,7 +15,7 @@ use super::{
     config::{Config, ListenerKind, Serves},
     notice::{MAX_ADDRESS_BOOK_BYTES, Mailer},
     roster::{self, Seen, WARNING_DAYS},
-    tls_key,
+    store, tls_key,
 };
 use crate::{
     clock::Timestamp,
@@ -79,6 +79,7 @@ pub fn before_serving(config: &Config, now: Timestamp) -> Vec<Finding> {
         ))),
     }
     findings.push(store_folder(&config.store));
+    findings.extend(epochs_seen(config, now));
     findings.push(spool_folder(&config.spool));
     findings.extend(notice_files(config));
     findings
@@ -221,6 +222,23 @@ fn store_folder(folder: &Path) -> Finding {
         )),
         Err(why) => missing(folder, "store", &why),
     }
+}
+
+/// Whether the clock is behind the highest epoch that the store remembers. Stored envelopes may know
+/// of a higher one; `serve` asks them too.
+fn epochs_seen(config: &Config, now: Timestamp) -> Option<Finding> {
+    // a folder that cannot be read is told as such
+    let seen = store::epochs_seen(&config.store).ok()??;
+    Some(if config.epoch.epoch(now) < seen {
+        Finding::warning(format!(
+            "the clock shows {}, but has shown {} or later before: the form stays closed until \
+             then; set the clock",
+            now.day(),
+            config.epoch.start(seen).day()
+        ))
+    } else {
+        Finding::ok("the clock is not behind what it has shown before")
+    })
 }
 
 /// A spool file never has a name, so its file system must be able to make such.

@@ -58,7 +58,7 @@ pub fn run(config: &Path) -> anyhow::Result<()> {
     let runtime = runtime(&config.limits)?;
     let served = runtime.block_on(async {
         let log = Log::stderr();
-        let roster = current_roster(&config, &store, &log).await?;
+        let roster = current_roster(&config, &store, &*clock, &log).await?;
         serve(Arc::new(Gateway { config, store, roster, clock, entropy, log })).await
     });
     // a blocked thread must not keep the process; what it was doing was not acknowledged
@@ -93,6 +93,7 @@ fn open_store(config: &Config, entropy: &Arc<dyn Entropy>) -> anyhow::Result<Fil
 async fn current_roster(
     config: &Config,
     store: &FileStore,
+    clock: &dyn Clock,
     log: &Log,
 ) -> anyhow::Result<CurrentRoster> {
     let seen = Seen::from_store(store).await?;
@@ -102,7 +103,9 @@ async fn current_roster(
                 let folder = config.publication.display();
                 anyhow!("{folder}: the publication is not taken: {why}")
             })?;
-    roster.remember(store).await.context("the roster's version cannot be remembered")?;
+    // the epoch, too, is remembered before the first tip can come
+    roster.refresh(clock.now());
+    roster.remember(store).await.context("roster and epoch cannot be remembered in the store")?;
     Ok(roster)
 }
 

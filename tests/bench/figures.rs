@@ -1,6 +1,6 @@
 //! Figures beside their limits, measured in the same run: `cargo bench`.
 //!
-//! Names of groups may be given: `cargo bench -- sealing upload page`.
+//! Names of groups may be given: `cargo bench -- sealing upload page publication`.
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its result")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run stops")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -11,12 +11,17 @@ mod newsroom;
 
 mod page;
 mod process;
+mod publication;
 mod sealing;
 mod upload;
 
 fn main() {
-    let groups: [(&str, fn()); 3] =
-        [("sealing", sealing::run), ("upload", upload::run), ("page", page::run)];
+    let groups: [(&str, fn()); 4] = [
+        ("sealing", sealing::run),
+        ("upload", upload::run),
+        ("page", page::run),
+        ("publication", publication::run),
+    ];
     let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     for (name, run) in groups {
         if asked.is_empty() || asked.iter().any(|wanted| wanted == name) {
