@@ -14,6 +14,18 @@
 //!
 //! Each request is signed by the reviewer's identity key, see [`signature`]. An answer that is no
 //! success carries a [`Failure`]. All bodies but the age file are JSON.
+//!
+//! A batch that is not taken changes nothing, and is refused with
+//!
+//! ```text
+//! 422 bad-batch         not canonical, not signed by the reviewer who signed the request, a key that
+//!                       is none, or no key at all
+//! 422 other-newsroom    signed for another newsroom
+//! 409 out-of-sequence   its sequence is not above that of the batch in force
+//! 409 past-epoch        it begins before the gateway's present epoch
+//! 409 future-epoch      it begins after it, so that until then nothing could be sealed to the reviewer
+//! 503 store-full, store it could not be stored; to be sent again
+//! ```
 
 use serde::{Deserialize, Serialize};
 

@@ -83,3 +83,38 @@ fn refused(refusal: &BatchRefusal) -> Response {
     };
     failure(status, key, &message)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::{clock::Epoch, desk::Failure, roster::RosterError};
+
+    #[tokio::test]
+    async fn every_refusal_has_its_status_and_key() {
+        let (first, current) = (Epoch(7), Epoch(8));
+        let cases = [
+            (BatchRefusal::Bad(RosterError::BadSignature), 422, "bad-batch"),
+            (BatchRefusal::Empty, 422, "bad-batch"),
+            (BatchRefusal::OtherNewsroom, 422, "other-newsroom"),
+            (BatchRefusal::PastEpoch { first, current }, 409, "past-epoch"),
+            (BatchRefusal::FutureEpoch { first: current, current: first }, 409, "future-epoch"),
+            (BatchRefusal::OutOfSequence { found: 1, in_force: 1 }, 409, "out-of-sequence"),
+            (BatchRefusal::Store(StoreError::Conflict), 409, "out-of-sequence"),
+            (BatchRefusal::Store(StoreError::Full), 503, "store-full"),
+            (BatchRefusal::Store(StoreError::Io(io::Error::other("disk"))), 503, "store"),
+        ];
+        for (refusal, status, key) in cases {
+            let response = refused(&refusal);
+            assert_eq!(response.status().as_u16(), status, "{refusal}");
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let told: Failure = serde_json::from_slice(&body).unwrap();
+            assert_eq!(told.error, key);
+            assert!(told.message.starts_with(&refusal.to_string()), "{}", told.message);
+            assert!(!told.message.contains("disk"), "the store's own matters are not told");
+        }
+    }
+}
