@@ -104,15 +104,15 @@ const fn six_on() -> [[u32; 32]; 6] {
     let mut table = [[0; 32]; 6];
     let mut place = 0;
     while place < 6 {
-        let mut value = 0;
+        let mut value = 0_u32;
         while value < 32 {
-            let mut state = (value as u32) << (25 - 5 * place);
+            let mut state = value << (25 - 5 * place);
             let mut steps = 0;
             while steps < 6 {
                 state = step(state, 0);
                 steps += 1;
             }
-            table[place][value] = state;
+            table[place][value as usize] = state;
             value += 1;
         }
         place += 1;
