@@ -141,6 +141,17 @@ impl Epoch {
     }
 }
 
+/// How many epochs after its own a sealing key is kept, for what was sealed at its epoch's end.
+pub const GRACE_EPOCHS: u32 = 2;
+
+impl Epoch {
+    /// True once `now` is past the epoch's grace: nothing is sealed to its keys any more, and
+    /// nothing that was is still under way.
+    pub fn is_over(self, now: Self) -> bool {
+        self.plus(GRACE_EPOCHS) < now
+    }
+}
+
 /// How long an epoch lasts: an ISO week everywhere but in tests and the demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(untagged)]
@@ -196,6 +207,8 @@ mod tests {
         assert_eq!(epoch(sunday.plus(7)), epoch(sunday).plus(1));
         assert_eq!(epoch(Day(0)), Epoch(0));
         assert_eq!(epoch(Day(4)), Epoch(1));
+        let monday = EpochLength::Week.start(epoch(sunday));
+        assert_eq!(monday, "2026-11-16".parse::<Day>().unwrap().start());
     }
 
     #[test]

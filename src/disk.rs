@@ -13,6 +13,8 @@ use std::{
     process,
 };
 
+use crate::random::Entropy;
+
 /// Writes `bytes` to a new file of mode 0600 (created with that mode, not changed to it), syncs it
 /// and renames it into place, then syncs the folder. What was at `path` before is replaced.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -44,6 +46,30 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
 /// Makes what was created, renamed or removed in a folder survive a power loss.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Overwrites a file with random bytes, syncs it, removes it and syncs its folder. What an SSD, a
+/// journal or a file system's snapshot keeps of it is out of reach.
+///
+/// # Errors
+/// If any of that fails; asking again is safe. A file that is not there is no error.
+pub fn destroy(path: &Path, entropy: &dyn Entropy) -> io::Result<()> {
+    let mut file = match OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let mut left = file.metadata()?.len();
+    let mut noise = vec![0; 64 * 1024];
+    while left > 0 {
+        let length = usize::try_from(left).map_or(noise.len(), |left| left.min(noise.len()));
+        let piece = noise.get_mut(..length).unwrap_or_default();
+        entropy.fill(piece);
+        file.write_all(piece)?;
+        left -= length as u64;
+    }
+    file.sync_all()?;
+    std::fs::remove_file(path)?;
+    sync_folder(parent(path))
 }
 
 /// Reads a file of at most `limit` bytes; a longer one is `InvalidData`. A file of known size is
@@ -148,6 +174,22 @@ mod tests {
         write_private(&file, b"").unwrap();
         assert_eq!(mode(&file), 0o600);
         assert_eq!(fs::read(&file).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_destroyed_file_is_gone_under_every_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (folder.path().join("key"), folder.path().join("other name"));
+        let content = b"secret ".repeat(20_000);
+        write_private(&file, &content).unwrap();
+        fs::hard_link(&file, &other).unwrap();
+        let entropy = crate::random::SystemEntropy::new();
+        destroy(&file, &entropy).unwrap();
+        assert!(!file.exists());
+        let left = fs::read(&other).unwrap();
+        assert_eq!(left.len(), content.len());
+        assert!(!left.windows(7).any(|bytes| bytes == b"secret "));
+        destroy(&file, &entropy).unwrap();
     }
 
     #[test]

@@ -8,7 +8,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("secret", &[]),
     ("random", &[]),
     ("clock", &[]),
-    ("disk", &[]),
+    ("disk", &["random"]),
     ("recipient", &["random", "secret"]),
     ("clean", &[]),
     ("tip", &["clean", "clock", "random", "secret"]),

@@ -2,13 +2,16 @@
 
 use std::{error::Error as _, io, time::Duration};
 
-use reqwest::{Client, Proxy, RequestBuilder, Response, StatusCode, header, redirect::Policy};
+use reqwest::{
+    Client, Method, Proxy, RequestBuilder, Response, StatusCode, header, redirect::Policy,
+};
 
 use super::{identity::IdentitySecret, route::Route, tls};
 use crate::{
     clock::Clock,
     desk::{
-        ANSWER_LIMIT, ENVELOPES, EnvelopeListing, Failure, ListPage, PAGE, envelope_path,
+        ANSWER_LIMIT, ENVELOPES, EnvelopeListing, Failure, KEYS, ListPage, PAGE, ROSTERS,
+        RosterPage, RosterText, envelope_path,
         signature::{Target, sign},
     },
     roster::NewsroomId,
@@ -143,16 +146,70 @@ impl<'a> Desk<'a> {
     }
 
     async fn page(&self, query: &str) -> Result<ListPage, ClientError> {
+        self.insisting(async || {
+            let response = self.send(self.get(ENVELOPES, Some(query))).await?;
+            self.success(response).await
+        })
+        .await
+    }
+
+    /// The chain of rosters after version `after`, as the gateway tells it.
+    pub async fn rosters(&self, after: u32) -> Result<Vec<RosterText>, ClientError> {
+        let mut all: Vec<RosterText> = Vec::new();
+        let mut after = after;
+        for _ in 0..PAGES {
+            let query = format!("after={after}");
+            let page: RosterPage = self
+                .insisting(async || {
+                    let response = self.send(self.get(ROSTERS, Some(&query))).await?;
+                    self.success(response).await
+                })
+                .await?;
+            all.extend(page.rosters);
+            match page.next {
+                None => return Ok(all),
+                Some(next) if next > after => after = next,
+                Some(_) => return Err(self.strange("a chain that does not go on where it ended")),
+            }
+        }
+        Err(self.strange("a chain without an end"))
+    }
+
+    /// One's own batch of sealing keys as the gateway has it.
+    pub async fn keys(&self) -> Result<Option<Vec<u8>>, ClientError> {
+        self.insisting(async || {
+            let response = self.send(self.get(KEYS, None)).await?;
+            match response.status() {
+                StatusCode::OK => self.body(response).await.map(Some),
+                StatusCode::NOT_FOUND => Ok(None),
+                _ => Err(self.refusal(response).await),
+            }
+        })
+        .await
+    }
+
+    /// Gives the gateway a later batch.
+    pub async fn put_keys(&self, batch: &[u8]) -> Result<(), ClientError> {
+        self.insisting(async || {
+            let request = self.request(Method::PUT, KEYS, None, batch).body(batch.to_vec());
+            let response = self.send(request).await?;
+            if response.status() == StatusCode::NO_CONTENT {
+                Ok(())
+            } else {
+                Err(self.refusal(response).await)
+            }
+        })
+        .await
+    }
+
+    /// Tries again while trying may help.
+    async fn insisting<T>(
+        &self,
+        attempt: impl AsyncFn() -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
         let mut tries = 1;
         loop {
-            let page = async {
-                let response = self.send(self.get(ENVELOPES, Some(query))).await?;
-                if response.status() != StatusCode::OK {
-                    return Err(self.refusal(response).await);
-                }
-                self.json(response).await
-            };
-            match page.await {
+            match attempt().await {
                 Err(error) if error.is_passing() && tries < TRIES => {
                     pause(tries).await;
                     tries += 1;
@@ -184,17 +241,27 @@ impl<'a> Desk<'a> {
     }
 
     fn get(&self, path: &str, query: Option<&str>) -> RequestBuilder {
+        self.request(Method::GET, path, query, b"")
+    }
+
+    /// A request whose signature covers `body`, which is still to be added.
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: Option<&str>,
+        body: &[u8],
+    ) -> RequestBuilder {
         let authority = &self.route.authority;
-        let target = Target { method: "GET", authority, path, query };
+        let target = Target { method: method.as_str(), authority, path, query };
         let headers =
-            sign(&target, b"", self.newsroom, self.clock.now(), self.identity.public(), |base| {
+            sign(&target, body, self.newsroom, self.clock.now(), self.identity.public(), |base| {
                 self.identity.sign(base)
             });
         let mark = if query.is_some() { "?" } else { "" };
         let url = format!("{}{path}{mark}{}", self.route.base, query.unwrap_or_default());
-        headers
-            .into_iter()
-            .fold(self.http.get(url), |request, (name, value)| request.header(name, value))
+        let request = self.http.request(method.clone(), url);
+        headers.into_iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
@@ -212,10 +279,25 @@ impl<'a> Desk<'a> {
         }
     }
 
+    async fn success<T: serde::de::DeserializeOwned>(
+        &self,
+        response: Response,
+    ) -> Result<T, ClientError> {
+        if response.status() != StatusCode::OK {
+            return Err(self.refusal(response).await);
+        }
+        self.json(response).await
+    }
+
     async fn json<T: serde::de::DeserializeOwned>(
         &self,
-        mut response: Response,
+        response: Response,
     ) -> Result<T, ClientError> {
+        let body = self.body(response).await?;
+        serde_json::from_slice(&body).map_err(|_| self.strange("not the JSON of a desk"))
+    }
+
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, ClientError> {
         let mut body = Vec::new();
         while let Some(chunk) =
             response.chunk().await.map_err(|error| broken(&self.route.authority, error))?
@@ -225,7 +307,7 @@ impl<'a> Desk<'a> {
             }
             body.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&body).map_err(|_| self.strange("not the JSON of a desk"))
+        Ok(body)
     }
 
     fn strange(&self, what: &'static str) -> ClientError {

@@ -58,6 +58,7 @@ async fn attempt(
     let disk = |error| FetchError::Disk(shelf.path(id), error);
     let (mut file, from) = shelf.resume(id, whole).map_err(disk)?;
     *here = from;
+    shelf.describe(listing).map_err(disk)?;
     progress(*here);
     if *here < whole {
         let mut download = desk.envelope(id, *here).await?;
@@ -161,7 +162,7 @@ mod tests {
 
     fn shelf() -> (tempfile::TempDir, Shelf) {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::at(folder.path().to_owned());
+        let shelf = Shelf::at(folder.path().to_owned(), folder.path().join("archive"));
         (folder, shelf)
     }
 

@@ -45,6 +45,8 @@ impl fmt::Display for Inbox {
                 }
                 (Fetched::Whole, false) => "fetched".to_owned(),
                 (Fetched::Whole, true) => "opened".to_owned(),
+                (Fetched::Archived, false) => "archived, not opened yet".to_owned(),
+                (Fetched::Archived, true) => "opened, archived".to_owned(),
             };
             // `{:>10}` has no effect on a type that ignores padding
             let size = BinaryBytes(listing.class).to_string();
@@ -65,7 +67,7 @@ mod tests {
     #[test]
     fn the_table_says_what_is_where() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::at(folder.path().to_owned());
+        let shelf = Shelf::at(folder.path().to_owned(), folder.path().join("archive"));
         let listing = |n: u8, day| EnvelopeListing {
             id: TipId([n; 16]),
             day: Day(day),

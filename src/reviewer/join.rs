@@ -13,6 +13,7 @@ use super::{
     vault::Vault,
 };
 use crate::{
+    desk::RosterText,
     disk, publication,
     roster::{NewsroomId, Publication, ReviewerName, RosterError, UntrustedPublication},
 };
@@ -83,6 +84,8 @@ pub fn join(
         id: request.newsroom.to_string(),
         version: publication.roster().version(),
         roster: HEXLOWER.encode(&publication.roster().hash()),
+        // whoever joins with a publication is shown who is on it
+        accepted: publication.roster().version(),
         // what was given once stays until it is given anew
         gateway: request.gateway.or_else(|| before?.gateway.clone()),
         socks: request.socks.or_else(|| before?.socks.clone()),
@@ -93,6 +96,35 @@ pub fn join(
     }
     copy(&untrusted, &vault.publication())?;
     state.newsroom = Some(joined);
+    state.write(vault.dir())?;
+    Ok(publication)
+}
+
+/// Takes over the versions of the roster that the gateway has beyond the one here. A person has yet
+/// to accept them.
+///
+/// # Errors
+/// If the chain does not hold any more: then nothing is changed.
+pub fn follow(
+    vault: &Vault,
+    state: &mut State,
+    rosters: Vec<RosterText>,
+) -> Result<Publication, JoinError> {
+    let joined = state.newsroom.as_mut().ok_or(JoinError::NotJoined)?;
+    let newsroom = joined.newsroom_id().ok_or(JoinError::NotJoined)?;
+    let folder = vault.publication();
+    let mut untrusted = read(&folder)?;
+    let here = untrusted.rosters.len();
+    let texts = rosters.into_iter().map(|text| (text.roster.into(), text.signature.into()));
+    untrusted.rosters.extend(texts);
+    let publication = untrusted.verify(newsroom)?;
+    no_step_back(&publication, joined)?;
+    for (version, signed) in (1..).zip(&untrusted.rosters).skip(here) {
+        publication::add_roster(&folder, version, signed)
+            .map_err(|error| JoinError::Write(folder.clone(), error))?;
+    }
+    joined.version = publication.roster().version();
+    joined.roster = HEXLOWER.encode(&publication.roster().hash());
     state.write(vault.dir())?;
     Ok(publication)
 }
@@ -185,6 +217,8 @@ mod tests {
             identity: mina.identity(),
             mail: "mina@example.org".parse().ok().unwrap(),
             epoch_seconds: None,
+            sequence: 0,
+            archive_days: None,
             newsroom: None,
         };
         Setting { folder: tempfile::tempdir().unwrap(), newsroom, publication, state }
@@ -257,6 +291,36 @@ mod tests {
         assert!(current(&here.vault(), &here.state).is_ok());
         copy(&two, &here.vault().publication()).unwrap();
         assert!(current(&here.vault(), &here.state).is_err());
+    }
+
+    #[test]
+    fn the_gateways_chain_is_followed_and_waits_for_a_word() {
+        let mut here = setting();
+        let two = twin(&here.publication);
+        here.join(&two).unwrap();
+        let text = |signed: &(Vec<u8>, Vec<u8>)| RosterText {
+            roster: String::from_utf8(signed.0.clone()).unwrap(),
+            signature: String::from_utf8(signed.1.clone()).unwrap(),
+        };
+        let mut four = twin(&two);
+        for _ in 0..2 {
+            here.newsroom.extend(&mut four, |roster| roster);
+        }
+        let (vault, state) = (here.vault(), &mut here.state);
+        // a piece is missing, or it is another newsroom's
+        let gap = follow(&vault, state, vec![text(&four.rosters[3])]);
+        assert!(matches!(gap.err(), Some(JoinError::Roster(_))));
+        let other = Newsroom::new(2).publication();
+        assert!(follow(&vault, state, vec![text(&other.rosters[0])]).is_err());
+        assert_eq!(current(&vault, state).unwrap().0.roster().version(), 2);
+        assert!(!state.newsroom.as_ref().unwrap().awaits_acceptance());
+
+        let news = four.rosters[2..].iter().map(text).collect();
+        assert_eq!(follow(&vault, state, news).unwrap().roster().version(), 4);
+        let state = State::read(vault.dir()).unwrap();
+        let (taken, joined) = current(&vault, &state).unwrap();
+        assert_eq!((taken.roster().version(), joined.version, joined.accepted), (4, 4, 2));
+        assert!(joined.awaits_acceptance());
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! The reviewer's program: keys of their own, the way to the desk, and the opening of envelopes.
 //!
 //! ```text
-//! cli ─┬─ arguments                           what can be typed
+//! cli ─┬─                                     what can be typed, and what is printed
 //!      ├─ card, vault, identity              what is secret, and what is public of it
-//!      ├─ join, state                        what is pinned and remembered
-//!      ├─ inbox, fetch, shelf                what waits, and what is here
+//!      ├─ join, changes, state               what is pinned, what changed, what is remembered
+//!      ├─ visit                              each way to the desk and back
+//!      │    ├─ top_up                        sealing keys are made in time
+//!      │    ├─ upkeep, archive               and destroyed in time
 //!      │    └─ client, route, tls            the way to the gateway
+//!      ├─ inbox, fetch, shelf                what waits, and what is here
 //!      └─ open, notice                       a tip or a mail in the clear
 //!           └─ opener, protect, sealing_key  age files, opened there and nowhere else
 //! ```
 
-mod arguments;
+pub mod archive;
 mod card;
+pub mod changes;
 pub mod cli;
 pub mod client;
 pub mod fetch;
@@ -27,4 +31,7 @@ pub mod sealing_key;
 pub mod shelf;
 pub mod state;
 pub mod tls;
+pub mod top_up;
+pub mod upkeep;
 pub mod vault;
+pub mod visit;

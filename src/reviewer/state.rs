@@ -17,6 +17,10 @@ use crate::{
 
 const LIMIT: u64 = 64 * 1024;
 
+/// How long opened tips stay in the archive, in days after they came in. Sealing keys live for three
+/// weeks at most, so that this is little more than what can be opened anyway.
+pub const ARCHIVE_DAYS: u32 = 30;
+
 /// The state of one reviewer's folder.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +34,13 @@ pub struct State {
     /// The length of an epoch where it is not a week (demo and tests).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch_seconds: Option<NonZeroU32>,
+    /// The sequence of the last batch of sealing keys that was made; 0 is the card's.
+    #[serde(default)]
+    pub sequence: u32,
+    /// For how many days after it came in an opened tip stays in the archive; the default is
+    /// [`ARCHIVE_DAYS`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive_days: Option<u32>,
     /// The newsroom, once joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newsroom: Option<Joined>,
@@ -45,6 +56,8 @@ pub struct Joined {
     pub version: u32,
     /// The SHA-256 of that version, in hex.
     pub roster: String,
+    /// The version that a person has looked at and accepted.
+    pub accepted: u32,
     /// The gateway's URL, where it was given by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<String>,
@@ -87,6 +100,11 @@ impl State {
         disk::write_private(&path, &bytes).map_err(|error| StateError::Io(path, error))
     }
 
+    /// For how many days an opened tip stays in the archive.
+    pub fn archive_days(&self) -> u32 {
+        self.archive_days.unwrap_or(ARCHIVE_DAYS)
+    }
+
     /// The length of an epoch.
     pub fn epoch_length(&self) -> EpochLength {
         self.epoch_seconds.map_or(EpochLength::Week, EpochLength::Seconds)
@@ -94,6 +112,12 @@ impl State {
 }
 
 impl Joined {
+    /// True while there is a roster that no person has accepted yet: until then nothing is written
+    /// to a source, since somebody may read along.
+    pub fn awaits_acceptance(&self) -> bool {
+        self.accepted < self.version
+    }
+
     /// The newsroom's id; `None` if the file was changed by hand.
     pub fn newsroom_id(&self) -> Option<NewsroomId> {
         NewsroomId::from_fingerprint_or_public_key(&self.id).ok()
@@ -110,7 +134,7 @@ mod tests {
 
     const TEXT: &str = r#"{"name":"mina","identity":
         "0101010101010101010101010101010101010101010101010101010101010101","mail":"mina@example.org","epoch_seconds":60,
-        "newsroom":{"id":"SHA256:x","version":3,"roster":"00","gateway":"https://127.0.0.1:1"}}"#;
+        "newsroom":{"id":"SHA256:x","version":3,"roster":"00","accepted":2,"gateway":"https://127.0.0.1:1"}}"#;
 
     #[test]
     fn state_reads_as_it_is_written() {

@@ -3,16 +3,18 @@
 //! ```text
 //! identity.age      the identity key and a wrapping key, under the passphrase (age, scrypt)
 //!   or identity.txt the same without a passphrase, if the reviewer so chose
-//! keys/2968.age     one epoch's sealing key, sealed to the wrapping key
+//! keys/2968-0.age   the sealing key of an epoch, sealed to the wrapping key; the second number is
+//!                   the batch that brought it, so that there are two after a `rotate`
 //! card.json         public keys for the operator
 //! state.json        see `state`
 //! publication/      the last publication that held
-//! envelopes/        fetched age files: <id>.age, <id>.part while they come, <id>.opened as a mark
+//! envelopes/        see `shelf`
+//! archive/          what is kept after its sealing key was destroyed, sealed to the wrapping key
 //! ```
 //!
 //! The passphrase is slow to try (scrypt, about a second), the wrapping key is not: one run asks
 //! for one second, however many epochs there are. Stock age (1.3 or later) reads all of it:
-//! `age -d -i identity.age keys/2968.age > key.txt`, then `age -d -i key.txt envelope.age`.
+//! `age -d -i identity.age keys/2968-0.age > key.txt`, then `age -d -i key.txt envelope.age`.
 
 use std::{
     fs, io,
@@ -89,7 +91,7 @@ impl Vault {
         if self.protected().exists() || self.unprotected().exists() {
             return Err(VaultError::Exists(self.dir.clone()));
         }
-        for folder in [self.dir.clone(), self.keys(), self.envelopes()] {
+        for folder in [self.dir.clone(), self.key_folder(), self.envelopes(), self.archive()] {
             disk::private_folder(&folder).map_err(|error| VaultError::Io(folder, error))?;
         }
         let identity = IdentitySecret::generate(entropy);
@@ -134,18 +136,36 @@ impl Vault {
         Ok(Unlocked { vault: Self::at(&self.dir), identity, wrapping })
     }
 
-    /// The epochs for which there is a sealing key, in order.
-    pub fn epochs(&self) -> Result<Vec<Epoch>, VaultError> {
-        let folder = self.keys();
-        let io = |error| VaultError::Io(folder.clone(), error);
-        let mut epochs = Vec::new();
-        for file in fs::read_dir(&folder).map_err(io)? {
-            let name = file.map_err(io)?.file_name();
-            let epoch = name.to_str().and_then(|name| name.strip_suffix(".age")?.parse().ok());
-            epochs.extend(epoch.map(Epoch));
+    /// The sealing keys that are there, in order.
+    pub fn keys(&self) -> Result<Vec<KeyName>, VaultError> {
+        let mut keys: Vec<KeyName> =
+            self.names()?.iter().filter_map(|name| KeyName::of(name)).collect();
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    /// Overwrites and removes every private half of `epoch`, and what a crash may have left of one
+    /// that was being written. It needs no passphrase.
+    pub fn destroy(&self, epoch: Epoch, entropy: &dyn Entropy) -> Result<(), VaultError> {
+        let (whole, left) = (format!("{}-", epoch.0), format!(".{}-", epoch.0));
+        for name in self.names()? {
+            if name.starts_with(&whole) || name.starts_with(&left) {
+                let path = self.key_folder().join(name);
+                disk::destroy(&path, entropy).map_err(|error| VaultError::Io(path, error))?;
+            }
         }
-        epochs.sort_unstable();
-        Ok(epochs)
+        Ok(())
+    }
+
+    /// The names of all files in the keys' folder.
+    fn names(&self) -> Result<Vec<String>, VaultError> {
+        let folder = self.key_folder();
+        let read = || -> io::Result<Vec<String>> {
+            let names = fs::read_dir(&folder)?.map(|file| Ok(file?.file_name().into_string()));
+            // a name that is not Unicode is not one that we gave
+            Ok(names.collect::<io::Result<Vec<_>>>()?.into_iter().filter_map(Result::ok).collect())
+        };
+        read().map_err(|error| VaultError::Io(folder.clone(), error))
     }
 
     /// Where the card lies.
@@ -163,12 +183,17 @@ impl Vault {
         self.dir.join("envelopes")
     }
 
-    fn keys(&self) -> PathBuf {
+    /// Where envelopes lie whose sealing keys are destroyed.
+    pub fn archive(&self) -> PathBuf {
+        self.dir.join("archive")
+    }
+
+    fn key_folder(&self) -> PathBuf {
         self.dir.join("keys")
     }
 
-    fn key(&self, epoch: Epoch) -> PathBuf {
-        self.keys().join(format!("{}.age", epoch.0))
+    fn key(&self, name: KeyName) -> PathBuf {
+        self.key_folder().join(format!("{}-{}.age", name.epoch.0, name.sequence))
     }
 
     fn protected(&self) -> PathBuf {
@@ -177,6 +202,24 @@ impl Vault {
 
     fn unprotected(&self) -> PathBuf {
         self.dir.join("identity.txt")
+    }
+}
+
+/// Which sealing key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyName {
+    /// The epoch that it serves.
+    pub epoch: Epoch,
+    /// The sequence of the batch that brought it; the highest of an epoch counts.
+    pub sequence: u32,
+}
+
+impl KeyName {
+    /// From a file's name, if it is written as ours are.
+    fn of(file: &str) -> Option<Self> {
+        let (epoch, sequence) = file.strip_suffix(".age")?.split_once('-')?;
+        let name = Self { epoch: Epoch(epoch.parse().ok()?), sequence: sequence.parse().ok()? };
+        (format!("{}-{}.age", name.epoch.0, name.sequence) == file).then_some(name)
     }
 }
 
@@ -193,27 +236,42 @@ impl Unlocked {
         &self.identity
     }
 
-    /// Keeps the private half of an epoch's sealing key, replacing an earlier one of that epoch.
+    /// The folder.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The key to which the sealing keys and the archive are sealed.
+    pub fn wrapping(&self) -> &SealingSecret {
+        &self.wrapping
+    }
+
+    /// Keeps the private half of a sealing key.
     pub fn keep(
         &self,
-        epoch: Epoch,
+        name: KeyName,
         secret: &SealingSecret,
         entropy: &dyn Entropy,
     ) -> Result<(), VaultError> {
         let text = secret.to_text();
         let sealed =
             seal::seal_armored(text.expose().as_bytes(), &self.wrapping.recipient(), entropy);
-        write(self.vault.key(epoch), sealed.as_bytes())
+        write(self.vault.key(name), sealed.as_bytes())
     }
 
     /// The private halves that are there, the latest epoch's first.
     pub fn sealing_secrets(&self) -> Result<Vec<SealingSecret>, VaultError> {
-        let epochs = self.vault.epochs()?;
-        epochs.into_iter().rev().map(|epoch| self.sealing_secret(epoch)).collect()
+        self.vault.keys()?.into_iter().rev().map(|name| self.sealing_secret(name)).collect()
     }
 
-    fn sealing_secret(&self, epoch: Epoch) -> Result<SealingSecret, VaultError> {
-        let path = self.vault.key(epoch);
+    /// The private halves of one epoch, the one that counts first.
+    pub fn secrets_of(&self, epoch: Epoch) -> Result<Vec<SealingSecret>, VaultError> {
+        let names = self.vault.keys()?.into_iter().rev().filter(|name| name.epoch == epoch);
+        names.map(|name| self.sealing_secret(name)).collect()
+    }
+
+    fn sealing_secret(&self, name: KeyName) -> Result<SealingSecret, VaultError> {
+        let path = self.vault.key(name);
         let sealed = read(&path)?;
         let text = opener::open_armored(&sealed, std::slice::from_ref(&self.wrapping))
             .map_err(|_| VaultError::Damaged(path.clone()))?;
@@ -275,6 +333,10 @@ mod tests {
         SecretText::new(text.to_owned())
     }
 
+    fn name(epoch: u32, sequence: u32) -> KeyName {
+        KeyName { epoch: Epoch(epoch), sequence }
+    }
+
     #[test]
     fn keys_come_back_with_the_passphrase_and_not_without() {
         let folder = tempfile::tempdir().unwrap();
@@ -282,7 +344,7 @@ mod tests {
         let vault = Vault::at(&folder.path().join("mina"));
         let made = vault.create(Some(&passphrase("right")), &entropy).unwrap();
         let secret = SealingSecret::generate(&entropy);
-        made.keep(Epoch(7), &secret, &entropy).unwrap();
+        made.keep(name(7, 0), &secret, &entropy).unwrap();
 
         assert!(matches!(vault.unlock(None), Err(VaultError::Locked)));
         let wrong = vault.unlock(Some(&passphrase("wrong")));
@@ -300,14 +362,47 @@ mod tests {
         let entropy = SystemEntropy::new();
         let vault = Vault::at(&folder.path().join("mina"));
         let made = vault.create(None, &entropy).unwrap();
-        made.keep(Epoch(7), &SealingSecret::generate(&entropy), &entropy).unwrap();
-        for path in [vault.unprotected(), vault.key(Epoch(7))] {
+        made.keep(name(7, 0), &SealingSecret::generate(&entropy), &entropy).unwrap();
+        for path in [vault.unprotected(), vault.key(name(7, 0))] {
             let mode = fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o7777, 0o600, "{}", path.display());
         }
         let exposed = fs::Permissions::from_mode(0o640);
         fs::set_permissions(vault.unprotected(), exposed).unwrap();
         assert!(matches!(vault.unlock(None), Err(VaultError::Exposed(_))));
+    }
+
+    #[test]
+    fn an_epoch_is_destroyed_wholly_and_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let entropy = SystemEntropy::new();
+        let vault = Vault::at(folder.path());
+        let made = vault.create(None, &entropy).unwrap();
+        for name in [name(7, 0), name(7, 3), name(8, 0), name(78, 0)] {
+            made.keep(name, &SealingSecret::generate(&entropy), &entropy).unwrap();
+        }
+        let file = vault.key(name(7, 3));
+        let (content, other_name) = (fs::read(&file).unwrap(), folder.path().join("other name"));
+        fs::hard_link(&file, &other_name).unwrap();
+        fs::write(vault.key_folder().join(".7-3.age.1.0.new"), &content).unwrap();
+
+        assert_eq!(made.secrets_of(Epoch(7)).unwrap().len(), 2);
+        vault.destroy(Epoch(7), &entropy).unwrap();
+        assert_eq!(vault.keys().unwrap(), [name(8, 0), name(78, 0)]);
+        assert_eq!(fs::read_dir(vault.key_folder()).unwrap().count(), 2);
+        // not only the name is gone
+        let left = fs::read(&other_name).unwrap();
+        assert!(left.len() == content.len() && left != content);
+        assert!(made.secrets_of(Epoch(7)).unwrap().is_empty());
+        vault.destroy(Epoch(7), &entropy).unwrap();
+    }
+
+    #[test]
+    fn other_files_are_no_keys() {
+        for file in ["2968.age", "2968-0.txt", "02968-0.age", "2968-+0.age", "-0.age", "a-b.age"] {
+            assert!(KeyName::of(file).is_none(), "{file}");
+        }
+        assert_eq!(KeyName::of("2968-12.age"), Some(name(2968, 12)));
     }
 
     #[test]

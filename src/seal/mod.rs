@@ -22,7 +22,7 @@ use std::io::{self, Read};
 use zeroize::Zeroizing;
 
 use self::stream::ChunkSealer;
-pub use self::stream::{CHUNK_LEN, TAG_LEN};
+pub use self::stream::{CHUNK_LEN, NONCE_LEN, TAG_LEN};
 use crate::{
     clock::Epoch,
     random::{self, Entropy},
@@ -137,7 +137,7 @@ pub fn seal_armored(text: &[u8], to: &Recipient, entropy: &dyn Entropy) -> Strin
 fn begin(to: &[Recipient], entropy: &dyn Entropy) -> (Vec<u8>, ChunkSealer) {
     let key = header::file_key(entropy);
     let mut head = header::write(&key, to, entropy).into_bytes();
-    let nonce = random::bytes::<{ stream::NONCE_LEN }>(entropy);
+    let nonce = random::bytes::<NONCE_LEN>(entropy);
     head.extend_from_slice(&nonce);
     (head, ChunkSealer::new(&header::payload_key(&key, &nonce)))
 }

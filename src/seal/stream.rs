@@ -13,7 +13,7 @@ pub const CHUNK_LEN: usize = 64 * 1024;
 /// Bytes that sealing adds to a chunk.
 pub const TAG_LEN: usize = 16;
 /// Bytes of the nonce before the first chunk.
-pub(super) const NONCE_LEN: usize = 16;
+pub const NONCE_LEN: usize = 16;
 
 /// Bytes of the payload, its nonce included, of a plaintext.
 pub(super) const fn payload_len(plaintext: u64) -> u64 {

@@ -23,9 +23,13 @@ pub(super) enum Command {
     Init(Init),
     Join(Join),
     Card(Folder),
+    Roster(Roster),
+    Keys(Keys),
+    Rotate(Rotate),
     Inbox(Inside),
     Fetch(Fetch),
     Open(Open),
+    Archive(Archive),
     Notice(Notice),
     Clean(CleanArgs),
 }
@@ -78,6 +82,48 @@ pub(super) struct Folder {
     /// The reviewer's folder
     #[arg(long)]
     pub(super) dir: PathBuf,
+}
+
+/// Shows who is on the roster, and what changed since it was last accepted
+#[derive(Args)]
+pub(super) struct Roster {
+    #[command(flatten)]
+    pub(super) folder: Folder,
+    /// You have looked at the changes and asked about those that you did not expect
+    #[arg(long)]
+    pub(super) accept: bool,
+}
+
+/// Shows the sealing keys: for which weeks there is one, and when it is destroyed
+#[derive(Args)]
+pub(super) struct Keys {
+    #[command(flatten)]
+    pub(super) inside: Inside,
+    /// Destroy an overdue epoch's keys now, although envelopes of it were not fetched: they can
+    /// never be opened then
+    #[arg(long, value_name = "EPOCH")]
+    pub(super) destroy: Option<u32>,
+}
+
+/// Makes new sealing keys before their time, for this epoch and those that follow
+///
+/// Do this when somebody else may have had this folder. What was sealed to the old keys still opens
+/// with them until their time is over.
+#[derive(Args)]
+pub(super) struct Rotate {
+    #[command(flatten)]
+    pub(super) inside: Inside,
+}
+
+/// Lists the tips that stay readable after their sealing key is destroyed
+#[derive(Args)]
+pub(super) struct Archive {
+    #[command(flatten)]
+    pub(super) folder: Folder,
+    /// Keep opened tips for so many days after they came in (30 unless set); 0 keeps none beyond
+    /// their key
+    #[arg(long, value_name = "DAYS")]
+    pub(super) days: Option<u32>,
 }
 
 /// Lists what waits at the desk

@@ -1,0 +1,120 @@
+//! What changed between two versions of the roster, for a person to look at.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::roster::{Address, IdentityKey, Publication, ReviewerName, Roster};
+
+/// The changes from one version of the roster to a later one; `Display` has a line for each.
+pub struct Changes<'a> {
+    from: &'a Roster,
+    to: &'a Roster,
+}
+
+impl<'a> Changes<'a> {
+    /// From version `from` to the one in force; nothing, if that is the same or not in the chain.
+    pub fn since(publication: &'a Publication, from: u32) -> Option<Self> {
+        let to = publication.roster();
+        let from = publication.history().find(|roster| roster.version() == from)?;
+        (from.version() < to.version()).then_some(Self { from, to })
+    }
+}
+
+impl fmt::Display for Changes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to } = self;
+        writeln!(
+            f,
+            "Roster {} follows on {}; signed {}, good until {}.",
+            to.version(),
+            from.version(),
+            to.issued(),
+            to.lapses()
+        )?;
+        if from.newsroom_name() != to.newsroom_name() {
+            writeln!(f, "  the newsroom is now called {}", to.newsroom_name())?;
+        }
+        if from.newsroom_key() != to.newsroom_key() {
+            writeln!(f, "  the newsroom key is now {}", to.newsroom_key().id())?;
+        }
+        match to.next_newsroom_key() {
+            next if next == from.next_newsroom_key() => {}
+            Some(next) => writeln!(f, "  the next newsroom key is announced: {}", next.id())?,
+            None => {}
+        }
+        let (there, now_there) = (people(from), people(to));
+        for (name, identity) in &now_there {
+            match there.get(name) {
+                None => writeln!(f, "  + {name} opens tips from now on; identity key {identity}")?,
+                Some(before) if before == identity => {}
+                Some(_) => writeln!(f, "  ! {name} has another identity key: {identity}")?,
+            }
+        }
+        for name in there.keys().filter(|name| !now_there.contains_key(*name)) {
+            writeln!(f, "  - {name} opens no tips any more")?;
+        }
+        let (before, after) = (from.addresses(), to.addresses());
+        for address in after.iter().filter(|address| !before.contains(address)) {
+            writeln!(f, "  + the gateway is at {}", shown(address))?;
+        }
+        for address in before.iter().filter(|address| !after.contains(address)) {
+            writeln!(f, "  - the gateway is no longer at {}", shown(address))?;
+        }
+        Ok(())
+    }
+}
+
+fn people(roster: &Roster) -> BTreeMap<&ReviewerName, IdentityKey> {
+    roster.reviewers().iter().map(|one| (&one.name, one.identity)).collect()
+}
+
+fn shown(address: &Address) -> String {
+    match address {
+        Address::Onion(host) => host.clone(),
+        Address::Url { url, tls } => {
+            let hex = |key: &[u8; 32]| data_encoding::HEXLOWER.encode(key.get(..8).unwrap_or(key));
+            let keys: Vec<String> = tls.iter().map(hex).collect();
+            format!("{url} (TLS key {}…)", keys.join("…, then "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::roster::testing::{Newsroom, Person, TODAY};
+
+    #[test]
+    fn every_change_has_its_line() {
+        let newsroom = Newsroom::new(1);
+        let [mina, jun, eve] = ["mina", "jun", "eve"].map(Person::new);
+        let mut files = newsroom.publication();
+        newsroom.extend(&mut files, |next| {
+            next.with_reviewer(mina.name(), mina.identity())
+                .with_reviewer(jun.name(), jun.identity())
+                .with_address(Address::url("https://a", vec![[1; 32]]).unwrap())
+        });
+        newsroom.extend(&mut files, |next| {
+            next.without_reviewer(&mina.name())
+                .unwrap()
+                .without_reviewer(&jun.name())
+                .unwrap()
+                .with_reviewer(jun.name(), mina.identity())
+                .with_reviewer(eve.name(), eve.identity())
+                .with_address(Address::url("https://a", vec![[1; 32], [2; 32]]).unwrap())
+        });
+        let publication = files.verify(newsroom.id()).unwrap();
+        let text = Changes::since(&publication, 2).unwrap().to_string();
+        let expected = [
+            format!("Roster 3 follows on 2; signed {TODAY}, good until {}.", TODAY.plus(90)),
+            format!("  + eve opens tips from now on; identity key {}", eve.identity()),
+            format!("  ! jun has another identity key: {}", mina.identity()),
+            "  - mina opens no tips any more".to_owned(),
+            "  + the gateway is at https://a (TLS key 0101010101010101…, then 0202020202020202…)"
+                .to_owned(),
+            "  - the gateway is no longer at https://a (TLS key 0101010101010101…)".to_owned(),
+        ];
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+        assert!(Changes::since(&publication, 3).is_none());
+        assert!(Changes::since(&publication, 9).is_none());
+    }
+}

@@ -1,0 +1,185 @@
+//! What goes on at the desk: the inbox, fetching, and opening.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program's output")]
+
+use std::{fs::File, path::Path};
+
+use anyhow::{Context as _, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{
+    arguments::{Fetch, Inside, Open},
+    tell, unlock,
+};
+use crate::{
+    clock::SystemClock,
+    desk::EnvelopeListing,
+    random::SystemEntropy,
+    reviewer::{
+        fetch,
+        inbox::Inbox,
+        open::{self, Target},
+        sealing_key::SealingSecret,
+        shelf::{Fetched, Shelf},
+        state::State,
+        vault::{Unlocked, Vault},
+        visit::{self, Visit},
+    },
+    tip::TipId,
+};
+
+fn shelf(args: &Inside) -> Shelf {
+    visit::shelf(&Vault::at(&args.folder.dir))
+}
+
+/// Visits the desk, does something there, and tells what else came of it.
+fn at_the_desk<T>(
+    args: &Inside,
+    work: impl AsyncFnOnce(&Visit<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let mut state = State::read(&args.folder.dir)?;
+    let unlocked = unlock(args)?;
+    go(&unlocked, &mut state, work)
+}
+
+/// The same with secrets that are in memory already.
+pub(super) fn go<T>(
+    unlocked: &Unlocked,
+    state: &mut State,
+    work: impl AsyncFnOnce(&Visit<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let entropy = SystemEntropy::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let visit = Visit::begin(unlocked, state, &SystemClock, &entropy).await?;
+        tell::news(&visit.news, unlocked.vault(), state);
+        let result = work(&visit).await?;
+        tell::upkeep(&visit.end(&entropy)?);
+        Ok(result)
+    })
+}
+
+pub(super) fn inbox(args: &Inside) -> anyhow::Result<()> {
+    let list = at_the_desk(args, async |visit| Ok(visit.list.clone()))?;
+    print!("{}", Inbox::new(list, &shelf(args)));
+    Ok(())
+}
+
+pub(super) fn fetch_envelopes(args: &Fetch) -> anyhow::Result<()> {
+    let shelf = shelf(&args.inside);
+    let fetched = at_the_desk(&args.inside, async |visit| {
+        let wanted = wanted(&visit.list, &args.ids, &shelf)?;
+        for (at, listing) in (1..).zip(&wanted) {
+            let at: usize = at;
+            let bar = progress(listing.bytes, &format!("fetching {at} of {}", wanted.len()));
+            let path =
+                fetch::fetch(&visit.desk, listing, &shelf, &|here| bar.set_position(here)).await?;
+            bar.finish_and_clear();
+            println!("Fetched: {}", path.display());
+        }
+        Ok(wanted.len())
+    })?;
+    if fetched == 0 {
+        println!("Nothing new.");
+    }
+    Ok(())
+}
+
+/// Of the list, what was asked for and is not here.
+fn wanted(
+    list: &[EnvelopeListing],
+    ids: &[TipId],
+    shelf: &Shelf,
+) -> anyhow::Result<Vec<EnvelopeListing>> {
+    for id in ids {
+        let is_known = list.iter().any(|listing| listing.id == *id);
+        ensure!(is_known, "the gateway has no envelope {id}: look into the inbox");
+    }
+    let is_here = |id| matches!(shelf.fetched(id), Fetched::Whole | Fetched::Archived);
+    let is_wanted = |id: TipId| {
+        // whoever has opened an envelope and cleared it away need not fetch it again unasked
+        if ids.is_empty() { !shelf.is_done(id) } else { ids.contains(&id) && !is_here(id) }
+    };
+    Ok(list.iter().filter(|one| is_wanted(one.id)).cloned().collect())
+}
+
+pub(super) fn open_envelopes(args: &Open) -> anyhow::Result<()> {
+    let shelf = shelf(&args.inside);
+    let which = &args.which;
+    if let Some(file) = &which.envelope {
+        let secrets = unlock(&args.inside)?.sealing_secrets()?;
+        return open_one(file, &own_folder_name(file), &secrets, args);
+    }
+    let ids = if which.all {
+        let all = shelf.all().context("no envelopes: is this a reviewer's folder?")?;
+        all.into_iter().filter(|id| !shelf.is_opened(*id)).collect()
+    } else {
+        which.ids.clone()
+    };
+    if ids.is_empty() {
+        println!("Nothing to open: `fetch` first, or name what is to be opened again.");
+        return Ok(());
+    }
+    let unlocked = unlock(&args.inside)?;
+    let secrets = unlocked.sealing_secrets()?;
+    let mut failed = 0;
+    for id in &ids {
+        let (path, secrets) = match shelf.fetched(*id) {
+            Fetched::Archived => {
+                (shelf.archive_path(*id), std::slice::from_ref(unlocked.wrapping()))
+            }
+            _ => (shelf.path(*id), &*secrets),
+        };
+        let opened = open_one(&path, &id.to_string(), secrets, args)
+            .and_then(|()| shelf.mark_opened(*id).context("cannot be marked as opened"));
+        if let Err(error) = opened {
+            eprintln!("Not opened: {id}: {error:#}");
+            failed += 1;
+        }
+    }
+    ensure!(failed == 0, "{failed} of {} envelopes could not be opened", ids.len());
+    Ok(())
+}
+
+fn open_one(path: &Path, name: &str, secrets: &[SealingSecret], args: &Open) -> anyhow::Result<()> {
+    let file = File::open(path)
+        .with_context(|| format!("{} cannot be read: `fetch` it first", path.display()))?;
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    let bar = progress(length, "opening");
+    let to = Target { out: &args.out, name, originals: args.originals };
+    let opened = open::open(bar.wrap_read(file), secrets, to);
+    bar.finish_and_clear();
+    print!("{}", opened?);
+    Ok(())
+}
+
+/// The name of a tip's folder when its envelope comes from a file of any name.
+fn own_folder_name(file: &Path) -> String {
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let plain: String =
+        stem.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
+    if plain.is_empty() { "tip".to_owned() } else { plain }
+}
+
+/// On a terminal only; standard error, so that output can be piped.
+fn progress(bytes: u64, what: &str) -> ProgressBar {
+    let style = "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes} {eta}";
+    let bar = ProgressBar::new(bytes).with_message(what.to_owned());
+    match ProgressStyle::with_template(style) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_name_is_plain() {
+        for (file, name) in
+            [("a/0102.age", "0102"), ("..", "tip"), ("../x y.age", "xy"), ("팁.age", "tip")]
+        {
+            assert_eq!(own_folder_name(Path::new(file)), name, "{file}");
+        }
+    }
+}
