@@ -5,6 +5,7 @@
 
 mod canaries;
 mod cleaning_corpus;
+mod compromise_drill;
 mod config;
 mod form_bad_input;
 mod gateway_cannot_open;
@@ -18,12 +19,14 @@ mod publication;
 mod request_signatures;
 mod roster_reload;
 mod stock_tools;
+mod thirty_epochs;
 mod unix_socket;
 mod vectors_age;
 mod whole_path;
 
 mod js;
 mod mail_server;
+mod moving_clock;
 mod newsroom;
 mod oracle;
 mod place;

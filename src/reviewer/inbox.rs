@@ -14,6 +14,7 @@ struct Row {
     listing: EnvelopeListing,
     fetched: Fetched,
     is_opened: bool,
+    is_foreign: bool,
 }
 
 impl Inbox {
@@ -23,6 +24,7 @@ impl Inbox {
         let row = |listing: EnvelopeListing| Row {
             fetched: shelf.fetched(listing.id),
             is_opened: shelf.is_opened(listing.id),
+            is_foreign: shelf.is_foreign(listing.id),
             listing,
         };
         Self(list.into_iter().map(row).collect())
@@ -35,8 +37,9 @@ impl fmt::Display for Inbox {
             return writeln!(f, "No envelopes.");
         }
         writeln!(f, "{:32}  {:10}  {:>10}  state", "id", "day", "size")?;
-        for Row { listing, fetched, is_opened } in &self.0 {
+        for Row { listing, fetched, is_opened, is_foreign } in &self.0 {
             let state = match (fetched, is_opened) {
+                (Fetched::No, false) if *is_foreign => "sealed to others".to_owned(),
                 (Fetched::No, false) => "new".to_owned(),
                 (Fetched::No, true) => "opened, no longer here".to_owned(),
                 (Fetched::Partly(here), _) => {

@@ -10,12 +10,13 @@
 //!      │    └─ client, route, tls            the way to the gateway
 //!      ├─ inbox, fetch, shelf                what waits, and what is here
 //!      └─ open, notice                       a tip or a mail in the clear
-//!           └─ opener, protect, sealing_key  age files, opened there and nowhere else
+//!           └─ opener, chunks, protect, sealing_key   age files, opened there and nowhere else
 //! ```
 
 pub mod archive;
 mod card;
 pub mod changes;
+mod chunks;
 pub mod cli;
 pub mod client;
 pub mod fetch;

@@ -1,15 +1,25 @@
 //! Opening: envelopes, notices, and nothing that the specification forbids.
 //!
 //! The header is first read by our own strict parser ([`form`](crate::seal::form)), then by the
-//! `age` crate, which checks its MAC and opens the chunks; the post-quantum stanzas are opened by
-//! [`SealingSecret`]. Source: C2SP `age.md`.
+//! `age` crate, which checks its MAC; the post-quantum stanzas are opened by [`SealingSecret`], the
+//! chunks by ring. Source: C2SP `age.md`.
 
-use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::{
+    cell::Cell,
+    io::{self, BufRead, BufReader, Cursor, Read},
+};
 
-use super::sealing_key::SealingSecret;
+use age::secrecy::ExposeSecret as _;
+use age_core::format::{FileKey, Stanza};
+
+use super::{chunks::Chunks, sealing_key::SealingSecret};
 use crate::{
-    seal::form::{FormError, HeaderForm},
-    secret::{Secret, SecretBytes},
+    seal::{
+        NONCE_LEN,
+        form::{FormError, HeaderForm},
+        payload_key,
+    },
+    secret::{Secret, SecretBytes, SecretKey},
 };
 
 /// Why something could not be opened, and what to do.
@@ -75,9 +85,54 @@ pub fn open_with<'a, R: Read>(
     identities: impl Iterator<Item = &'a dyn age::Identity>,
 ) -> Result<Opened<R>, OpenError> {
     let mut file = BufReader::new(file);
-    let header = HeaderForm::read(&mut file)?.into_text();
-    let opened = age::Decryptor::new_buffered(Cursor::new(header).chain(file))?;
-    Ok(Opened { chunks: opened.decrypt(identities)? })
+    let mut head = HeaderForm::read(&mut file)?.into_text();
+    let mut nonce = [0; NONCE_LEN];
+    file.read_exact(&mut nonce)?;
+    head.extend_from_slice(&nonce);
+    let file_key = file_key(&head, identities)?;
+    Ok(Opened { chunks: Chunks::new(file, &payload_key(&file_key, &nonce)) })
+}
+
+/// The key of the file whose header and nonce these are, by the `age` crate: from the first
+/// identity that opens a stanza, and only if the header's MAC is right.
+fn file_key<'a>(
+    head: &[u8],
+    identities: impl Iterator<Item = &'a dyn age::Identity>,
+) -> Result<SecretKey<16>, OpenError> {
+    let found = Cell::new(None);
+    let overheard: Vec<Overheard<'_>> =
+        identities.map(|identity| Overheard { identity, found: &found }).collect();
+    let checked = age::Decryptor::new_buffered(Cursor::new(head))?;
+    checked.decrypt(overheard.iter().map(|identity| identity as &dyn age::Identity))?;
+    found.take().ok_or(OpenError::NotForYou)
+}
+
+/// An identity whose file key is kept: the `age` crate does not give it out.
+struct Overheard<'a> {
+    identity: &'a dyn age::Identity,
+    found: &'a Cell<Option<SecretKey<16>>>,
+}
+
+impl Overheard<'_> {
+    fn keep(
+        &self,
+        opened: Option<Result<FileKey, age::DecryptError>>,
+    ) -> Option<Result<FileKey, age::DecryptError>> {
+        if let Some(Ok(key)) = &opened {
+            self.found.set(Some(Secret::filled(|kept| kept.copy_from_slice(key.expose_secret()))));
+        }
+        opened
+    }
+}
+
+impl age::Identity for Overheard<'_> {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, age::DecryptError>> {
+        self.keep(self.identity.unwrap_stanza(stanza))
+    }
+
+    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, age::DecryptError>> {
+        self.keep(self.identity.unwrap_stanzas(stanzas))
+    }
 }
 
 /// The plaintext of an age file, read once from front to back.
@@ -86,11 +141,8 @@ pub fn open_with<'a, R: Read>(
 /// when `read` gives 0: until then, nothing that was read may be taken for complete. An error of
 /// `read` is an [`OpenError`] inside (`OpenError::from` finds it), and stays.
 pub struct Opened<R> {
-    chunks: age::stream::StreamReader<HeaderThen<R>>,
+    chunks: Chunks<BufReader<R>>,
 }
-
-/// The header, which has been read once, and what follows it.
-type HeaderThen<R> = Chain<Cursor<Vec<u8>>, BufReader<R>>;
 
 impl<R: Read> Opened<R> {
     /// All of it; it must be shorter than `room`, as it is if that is the file's length.
@@ -103,7 +155,18 @@ impl<R: Read> Opened<R> {
 
 impl<R: Read> Read for Opened<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.chunks.read(out).map_err(|error| io::Error::new(error.kind(), OpenError::from(error)))
+        self.chunks.read(out)
+    }
+}
+
+/// For whoever can use the plaintext where it lies, a chunk at a time.
+impl<R: Read> BufRead for Opened<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.chunks.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.chunks.consume(amount);
     }
 }
 

@@ -5,6 +5,7 @@
 //! envelopes/<id>.part     the same while it comes in
 //! envelopes/<id>.json     what the gateway's list said of it
 //! envelopes/<id>.opened   a mark: it was opened once
+//! envelopes/<id>.foreign  a mark: it is sealed to others, and was not kept
 //! archive/<id>.age        the same tip once its sealing key is destroyed, sealed to the wrapping key
 //! ```
 
@@ -66,9 +67,12 @@ impl Shelf {
         fs::metadata(self.part(id)).map_or(Fetched::No, |part| Fetched::Partly(part.len()))
     }
 
-    /// True if there is nothing more to fetch: it is here, or was opened and cleared away.
+    /// True if there is nothing more to fetch: it is here, was opened and cleared away, or is
+    /// sealed to others.
     pub fn is_done(&self, id: TipId) -> bool {
-        self.is_opened(id) || matches!(self.fetched(id), Fetched::Whole | Fetched::Archived)
+        self.is_opened(id)
+            || self.is_foreign(id)
+            || matches!(self.fetched(id), Fetched::Whole | Fetched::Archived)
     }
 
     /// The ids of the envelopes that are here as a whole, in order.
@@ -109,6 +113,19 @@ impl Shelf {
     /// Remembers that the envelope has been opened.
     pub fn mark_opened(&self, id: TipId) -> io::Result<()> {
         private(&self.mark(id)).map(drop)
+    }
+
+    /// True if the envelope was here and is sealed to others.
+    pub fn is_foreign(&self, id: TipId) -> bool {
+        self.foreign(id).exists()
+    }
+
+    /// Takes an envelope off the shelf that is sealed to others, and remembers that it is. The
+    /// gateway still has it.
+    pub fn let_go(&self, id: TipId) -> io::Result<()> {
+        private(&self.foreign(id))?;
+        remove(&self.description_path(id))?;
+        self.clear_sealed(id)
     }
 
     /// Removes an envelope from the disk, wherever it is; that it was opened stays known.
@@ -166,6 +183,10 @@ impl Shelf {
 
     fn mark(&self, id: TipId) -> PathBuf {
         self.folder.join(format!("{id}.opened"))
+    }
+
+    fn foreign(&self, id: TipId) -> PathBuf {
+        self.folder.join(format!("{id}.foreign"))
     }
 
     fn description_path(&self, id: TipId) -> PathBuf {

@@ -54,7 +54,7 @@ pub(super) const fn header_len(stanzas: usize) -> usize {
 }
 
 /// The key of the payload's chunks: HKDF-SHA-256 of the file key, salted with the file's nonce.
-pub(super) fn payload_key(key: &FileKey, nonce: &[u8]) -> SecretKey<32> {
+pub(crate) fn payload_key(key: &FileKey, nonce: &[u8]) -> SecretKey<32> {
     derive(key, nonce, b"payload")
 }
 

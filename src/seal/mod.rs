@@ -21,6 +21,7 @@ use std::io::{self, Read};
 
 use zeroize::Zeroizing;
 
+pub(crate) use self::header::payload_key;
 use self::stream::ChunkSealer;
 pub use self::stream::{CHUNK_LEN, NONCE_LEN, TAG_LEN};
 use crate::{
@@ -139,7 +140,7 @@ fn begin(to: &[Recipient], entropy: &dyn Entropy) -> (Vec<u8>, ChunkSealer) {
     let mut head = header::write(&key, to, entropy).into_bytes();
     let nonce = random::bytes::<NONCE_LEN>(entropy);
     head.extend_from_slice(&nonce);
-    (head, ChunkSealer::new(&header::payload_key(&key, &nonce)))
+    (head, ChunkSealer::new(&payload_key(&key, &nonce)))
 }
 
 /// A known number of bytes being sealed as one age file. See [`seal_stream`].

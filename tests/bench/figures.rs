@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "benchmarks need less of it than the flows do")]
 mod newsroom;
 
+mod opening;
 mod page;
 mod process;
 mod publication;
@@ -16,14 +17,15 @@ mod sealing;
 mod upload;
 
 fn main() {
-    let groups: [(&str, fn()); 4] = [
+    let groups: &[(&str, fn())] = &[
         ("sealing", sealing::run),
+        ("opening", opening::run),
         ("upload", upload::run),
         ("page", page::run),
         ("publication", publication::run),
     ];
     let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    for (name, run) in groups {
+    for &(name, run) in groups {
         if asked.is_empty() || asked.iter().any(|wanted| wanted == name) {
             println!("\n{name}");
             run();

@@ -2,6 +2,7 @@
 //! can misbehave in ways a browser would not.
 
 use std::{
+    ffi::OsString,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
@@ -21,12 +22,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Newsroom {
     dir: TempDir,
     tls_key: [u8; 32],
+    environment: Vec<(&'static str, OsString)>,
 }
 
 impl Newsroom {
     /// Makes keys, roster and gateway; `config` is added to the gateway's configuration.
     pub(crate) fn new(reviewers: &[&str], config: &str) -> Self {
-        let mut newsroom = Self { dir: TempDir::new().unwrap(), tls_key: [0; 32] };
+        Self::with_environment(reviewers, config, Vec::new())
+    }
+
+    /// The same, where every program is started with these variables.
+    pub(crate) fn with_environment(
+        reviewers: &[&str],
+        config: &str,
+        environment: Vec<(&'static str, OsString)>,
+    ) -> Self {
+        let dir = TempDir::new().unwrap();
+        let mut newsroom = Self { dir, tls_key: [0; 32], environment };
         newsroom.ok("operator", "init --dir operator --name Ridge-Desk --no-passphrase");
         for name in reviewers {
             newsroom.ok(
@@ -92,6 +104,7 @@ impl Newsroom {
     pub(crate) fn run(&self, role: &str, line: &str) -> Output {
         Command::new(program(role))
             .args(line.split_whitespace())
+            .envs(self.environment.iter().cloned())
             .current_dir(self.dir.path())
             .stdin(Stdio::null())
             .output()
@@ -126,6 +139,7 @@ impl Newsroom {
         let mut process = command
             .args(["serve", "--config"])
             .arg(self.config())
+            .envs(self.environment.iter().cloned())
             .current_dir(self.dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -146,9 +160,8 @@ impl Newsroom {
         Gateway { process, tips, desk, tls_key: self.tls_key }
     }
 
-    /// Signs the gateway's address into the roster; then `reviewer` joins, fetches and opens all
-    /// there is. The folders of the opened tips, in order of id.
-    pub(crate) fn open_all(&self, gateway: &Gateway, reviewer: &str) -> Vec<PathBuf> {
+    /// Signs the gateway's address into the roster; then `reviewer` joins.
+    pub(crate) fn join(&self, gateway: &Gateway, reviewer: &str) {
         let key = data_encoding::HEXLOWER.encode(&self.tls_key);
         self.ok(
             "operator",
@@ -160,6 +173,12 @@ impl Newsroom {
                 "join --dir {reviewer} --newsroom-key operator/newsroom_key.pub operator/publication"
             ),
         );
+    }
+
+    /// Signs the gateway's address into the roster; then `reviewer` joins, fetches and opens all
+    /// there is. The folders of the opened tips, in order of id.
+    pub(crate) fn open_all(&self, gateway: &Gateway, reviewer: &str) -> Vec<PathBuf> {
+        self.join(gateway, reviewer);
         self.ok("reviewer", &format!("fetch --dir {reviewer}"));
         self.ok("reviewer", &format!("open --dir {reviewer} --all --originals --out opened"));
         let mut folders: Vec<PathBuf> =

@@ -18,6 +18,7 @@ use crate::{
         fetch,
         inbox::Inbox,
         open::{self, Target},
+        opener,
         sealing_key::SealingSecret,
         shelf::{Fetched, Shelf},
         state::State,
@@ -129,15 +130,25 @@ pub(super) fn open_envelopes(args: &Open) -> anyhow::Result<()> {
             }
             _ => (shelf.path(*id), &*secrets),
         };
-        let opened = open_one(&path, &id.to_string(), secrets, args)
-            .and_then(|()| shelf.mark_opened(*id).context("cannot be marked as opened"));
-        if let Err(error) = opened {
-            eprintln!("Not opened: {id}: {error:#}");
-            failed += 1;
+        match open_one(&path, &id.to_string(), secrets, args) {
+            Ok(()) => shelf.mark_opened(*id).context("cannot be marked as opened")?,
+            Err(error) if which.all && is_for_others(&error) => {
+                shelf.let_go(*id).context("cannot be let go")?;
+                println!("Not for you: {id} was sealed while the gateway had no key of yours.");
+            }
+            Err(error) => {
+                eprintln!("Not opened: {id}: {error:#}");
+                failed += 1;
+            }
         }
     }
     ensure!(failed == 0, "{failed} of {} envelopes could not be opened", ids.len());
     Ok(())
+}
+
+/// True if the envelope is good and none of its stanzas is ours.
+fn is_for_others(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(open::OpenError::Envelope(opener::OpenError::NotForYou)))
 }
 
 fn open_one(path: &Path, name: &str, secrets: &[SealingSecret], args: &Open) -> anyhow::Result<()> {

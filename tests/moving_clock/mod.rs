@@ -1,0 +1,53 @@
+//! A clock for the real programs that stands where a test puts it: Debian's libfaketime, loaded
+//! into each of them.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use tempfile::TempDir;
+
+/// What moves the clock of every program that is started with [`MovingClock::environment`], and of
+/// those that run already.
+pub(crate) struct MovingClock {
+    library: PathBuf,
+    folder: TempDir,
+}
+
+impl MovingClock {
+    /// `None`, and a line, where libfaketime is missing; CI may not skip it.
+    pub(crate) fn find() -> Option<Self> {
+        let found = std::fs::read_dir("/usr/lib")
+            .unwrap()
+            .map(|entry| entry.unwrap().path().join("faketime/libfaketimeMT.so.1"));
+        let library = found.filter(|path| path.exists()).next();
+        assert!(library.is_some() || !crate::newsroom::in_ci(), "CI needs Debian's faketime");
+        if library.is_none() {
+            eprintln!("skipped: no libfaketime (Debian's package faketime)");
+        }
+        Some(Self { library: library?, folder: TempDir::new().unwrap() })
+    }
+
+    /// Puts the clock to noon (UTC) of this day, counted from 1970-01-01.
+    pub(crate) fn noon_of(&self, day: sealpost::clock::Day) {
+        // as a whole or not at all: programs read it whenever they ask for the time
+        let beside = self.folder.path().join("new");
+        std::fs::write(&beside, format!("{day} 12:00:00\n")).unwrap();
+        std::fs::rename(beside, self.hands()).unwrap();
+    }
+
+    fn hands(&self) -> PathBuf {
+        self.folder.path().join("hands")
+    }
+
+    /// The variables by which a program sees this clock. Only the time of day is moved: waiting
+    /// takes as long as ever.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, OsString)> {
+        vec![
+            ("LD_PRELOAD", self.library.clone().into()),
+            ("FAKETIME_TIMESTAMP_FILE", self.hands().into()),
+            ("FAKETIME_NO_CACHE", "1".into()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+            ("NO_FAKE_STAT", "1".into()),
+            ("TZ", "UTC".into()),
+        ]
+    }
+}
