@@ -18,6 +18,7 @@ mod operator;
 mod publication;
 mod request_signatures;
 mod roster_reload;
+mod secrets;
 mod stock_tools;
 mod thirty_epochs;
 mod unix_socket;

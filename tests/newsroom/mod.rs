@@ -353,7 +353,7 @@ pub(crate) fn in_ci() -> bool {
     std::env::var_os("CI").is_some()
 }
 
-fn program(role: &str) -> &'static str {
+pub(crate) fn program(role: &str) -> &'static str {
     match role {
         "operator" => env!("CARGO_BIN_EXE_sealpost-operator"),
         "reviewer" => env!("CARGO_BIN_EXE_sealpost-reviewer"),
