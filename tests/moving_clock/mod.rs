@@ -1,8 +1,9 @@
-//! A clock for the real programs that stands where a test puts it: Debian's libfaketime, loaded
-//! into each of them.
+//! A clock for the real programs that a test puts forward: Debian's libfaketime, loaded into each
+//! of them.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::SystemTime};
 
+use sealpost::clock::Day;
 use tempfile::TempDir;
 
 /// What moves the clock of every program that is started with [`MovingClock::environment`], and of
@@ -26,11 +27,15 @@ impl MovingClock {
         Some(Self { library: library?, folder: TempDir::new().unwrap() })
     }
 
-    /// Puts the clock to noon (UTC) of this day, counted from 1970-01-01.
-    pub(crate) fn noon_of(&self, day: sealpost::clock::Day) {
+    /// Puts the clock to noon (UTC) of this day; from there it runs as ever.
+    #[expect(clippy::disallowed_methods, reason = "how far it is put forward")]
+    pub(crate) fn noon_of(&self, day: Day) {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let noon = day.start().0 + 12 * 60 * 60;
+        let forward = noon - i64::try_from(since_1970.as_secs()).unwrap();
         // as a whole or not at all: programs read it whenever they ask for the time
         let beside = self.folder.path().join("new");
-        std::fs::write(&beside, format!("{day} 12:00:00\n")).unwrap();
+        std::fs::write(&beside, format!("{forward:+}\n")).unwrap();
         std::fs::rename(beside, self.hands()).unwrap();
     }
 
@@ -47,7 +52,6 @@ impl MovingClock {
             ("FAKETIME_NO_CACHE", "1".into()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
             ("NO_FAKE_STAT", "1".into()),
-            ("TZ", "UTC".into()),
         ]
     }
 }
