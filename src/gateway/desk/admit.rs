@@ -54,6 +54,11 @@ pub(super) async fn admit<S: Store>(
         path: parts.uri.path(),
         query: parts.uri.query(),
     };
+    let gateway = desk.gateway.clone();
+    // whoever was removed gets nothing from the very next request on. A look that panicked has been
+    // told; the last good roster counts
+    let look = move || gateway.roster.refresh(gateway.clock.now());
+    let _ = tokio::task::spawn_blocking(look).await;
     let publication = desk.gateway.roster.publication();
     let signer = signature_headers(&parts.headers).and_then(|headers| {
         let gate = Gate {
