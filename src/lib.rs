@@ -17,6 +17,8 @@ pub mod tip;
 pub mod clean_command;
 #[cfg(any(feature = "operator", feature = "reviewer"))]
 pub mod passphrase;
+#[cfg(any(feature = "gateway", feature = "reviewer"))]
+pub mod tls;
 
 #[cfg(feature = "gateway")]
 pub mod gateway;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 /// Every room below the programs, with the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("secret", &[]),
     ("random", &[]),
     ("clock", &[]),
@@ -18,6 +18,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("desk", &["clock", "roster", "tip"]),
     ("passphrase", &["disk", "secret"]),
     ("clean_command", &["clean", "disk"]),
+    ("tls", &["random", "secret"]),
 ];
 
 /// The programs' rooms, which use all of those, but not each other; the demo uses them too.

@@ -1,6 +1,8 @@
 //! TLS as the reviewer's program speaks it: 1.3 only, to a gateway that holds one of the keys that
 //! the roster names. No certificate authority is asked, and no name in the certificate counts.
 
+mod hybrid;
+
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
@@ -11,13 +13,14 @@ use rustls::{
         Resumption,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::{
-        CryptoProvider, WebPkiSupportedAlgorithms, ring as ring_provider, verify_tls13_signature,
-    },
+    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
     version::TLS13,
 };
+
+use self::hybrid::HybridClient;
+use crate::tls;
 
 /// The SHA-256 of a SubjectPublicKeyInfo.
 pub type Pin = [u8; 32];
@@ -25,7 +28,7 @@ pub type Pin = [u8; 32];
 /// A configuration that accepts exactly the servers whose key is one of `pins`; none, if there are
 /// no pins.
 pub fn pinned(pins: Vec<Pin>) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(ring_provider::default_provider());
+    let provider = Arc::new(provider());
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
@@ -34,6 +37,11 @@ pub fn pinned(pins: Vec<Pin>) -> Result<ClientConfig, Error> {
     // a ticket would tell the gateway that two connections come from one program
     config.resumption = Resumption::disabled();
     Ok(config)
+}
+
+/// The cryptography of a client: both groups' shares are sent at once.
+pub fn provider() -> CryptoProvider {
+    tls::provider(&HybridClient)
 }
 
 #[derive(Debug)]
@@ -95,11 +103,13 @@ impl ServerCertVerifier for Pinned {
 #[cfg(test)]
 mod tests {
     use rustls::{
-        ClientConnection, ServerConfig, ServerConnection,
+        ClientConnection, HandshakeKind, NamedGroup, ServerConfig, ServerConnection,
+        crypto::ring::{self as ring_provider, kx_group},
         pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
     };
 
     use super::*;
+    use crate::tls::HybridServer;
 
     struct Server {
         config: Arc<ServerConfig>,
@@ -107,6 +117,10 @@ mod tests {
     }
 
     fn server() -> Server {
+        server_with(tls::provider(&HybridServer))
+    }
+
+    fn server_with(provider: CryptoProvider) -> Server {
         let key = rcgen::KeyPair::generate().unwrap();
         let cert = rcgen::CertificateParams::new(["anything".to_owned()])
             .unwrap()
@@ -114,8 +128,7 @@ mod tests {
             .unwrap();
         let pin = digest(&SHA256, &rcgen::PublicKeyData::subject_public_key_info(&key));
         let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(ring_provider::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[&TLS13])
             .unwrap()
             .with_no_client_auth()
@@ -124,8 +137,8 @@ mod tests {
         Server { config: Arc::new(config), pin: pin.as_ref().try_into().unwrap() }
     }
 
-    /// A handshake in memory.
-    fn handshake(pins: Vec<Pin>, server: &Server) -> Result<(), Error> {
+    /// A handshake in memory: the group, and whether it took a further round.
+    fn handshake(pins: Vec<Pin>, server: &Server) -> Result<(NamedGroup, HandshakeKind), Error> {
         let name = ServerName::try_from("desk.example").unwrap();
         let config = Arc::new(pinned(pins).unwrap());
         let mut client = ClientConnection::new(config, name).unwrap();
@@ -140,17 +153,43 @@ mod tests {
             client.read_tls(&mut &wire[..]).unwrap();
             client.process_new_packets()?;
         }
-        Ok(())
+        let group = client.negotiated_key_exchange_group().unwrap().name();
+        assert_eq!(server.negotiated_key_exchange_group().unwrap().name(), group);
+        Ok((group, client.handshake_kind().unwrap()))
     }
 
     #[test]
     fn a_server_with_the_pinned_key_is_taken_and_no_other() {
         let (ours, other) = (server(), server());
-        assert_eq!(handshake(vec![ours.pin], &ours), Ok(()));
-        assert_eq!(handshake(vec![other.pin, ours.pin], &ours), Ok(()));
+        assert!(handshake(vec![ours.pin], &ours).is_ok());
+        assert!(handshake(vec![other.pin, ours.pin], &ours).is_ok());
         let refused = CertificateError::ApplicationVerificationFailure;
         for pins in [vec![other.pin], vec![]] {
             assert_eq!(handshake(pins, &ours), Err(Error::InvalidCertificate(refused.clone())));
         }
+    }
+
+    #[test]
+    fn the_hybrid_group_is_taken_at_once() {
+        let server = server();
+        let taken = handshake(vec![server.pin], &server);
+        assert_eq!(taken, Ok((NamedGroup::X25519MLKEM768, HandshakeKind::Full)));
+    }
+
+    #[test]
+    fn a_classical_server_is_taken_without_a_further_round() {
+        let mut provider = ring_provider::default_provider();
+        provider.kx_groups = vec![kx_group::X25519];
+        let server = server_with(provider);
+        let taken = handshake(vec![server.pin], &server);
+        assert_eq!(taken, Ok((NamedGroup::X25519, HandshakeKind::Full)));
+    }
+
+    #[test]
+    fn a_server_of_other_groups_is_not_taken() {
+        let mut provider = ring_provider::default_provider();
+        provider.kx_groups = vec![kx_group::SECP256R1, kx_group::SECP384R1];
+        let server = server_with(provider);
+        assert!(handshake(vec![server.pin], &server).is_err());
     }
 }
