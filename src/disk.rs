@@ -6,7 +6,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File, Metadata, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -18,12 +18,19 @@ use crate::random::Entropy;
 /// Writes `bytes` to a new file of mode 0600 (created with that mode, not changed to it), syncs it
 /// and renames it into place, then syncs the folder. What was at `path` before is replaced.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, bytes, 0o600)
+    write(path, bytes, 0o600, rename)
+}
+
+/// As [`write_private`], but what is at `path` already stays there: that is `AlreadyExists`.
+pub fn write_new_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, 0o600, |beside, path| {
+        std::fs::hard_link(beside, path).and_then(|()| std::fs::remove_file(beside))
+    })
 }
 
 /// As [`write_private`], with mode 0644 (less the process's umask), for what is public.
 pub fn write_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, bytes, 0o644)
+    write(path, bytes, 0o644, rename)
 }
 
 /// Creates a folder (and its parents) of mode 0700 and syncs it into its parent; an existing folder
@@ -91,18 +98,49 @@ pub fn is_exposed(path: &Path) -> io::Result<bool> {
     Ok(path.metadata()?.mode() & 0o077 != 0)
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+/// How a file looks from outside: length, change time and inode. A change time cannot be set back
+/// without setting the machine's clock.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp {
+    length: u64,
+    changed: (i64, i64),
+    inode: u64,
+}
+
+impl Stamp {
+    /// Of the file that `path` leads to.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        path.metadata().map(|file| Self::from(&file))
+    }
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(file: &Metadata) -> Self {
+        let changed = (file.ctime(), file.ctime_nsec());
+        Self { length: file.len(), changed, inode: file.ino() }
+    }
+}
+
+/// `place` gives the finished file its name.
+fn write(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    place: fn(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
     let (beside, mut file) = create_beside(path, mode)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&beside, path));
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| place(&beside, path));
     if let Err(error) = written {
         // the first error is the one to tell; the file is left if it cannot be removed either
         let _ = std::fs::remove_file(&beside);
         return Err(error);
     }
     sync_folder(parent(path))
+}
+
+fn rename(beside: &Path, path: &Path) -> io::Result<()> {
+    std::fs::rename(beside, path)
 }
 
 /// A new file in the same folder, under a name that nothing else has.
@@ -190,6 +228,32 @@ mod tests {
         assert_eq!(left.len(), content.len());
         assert!(!left.windows(7).any(|bytes| bytes == b"secret "));
         destroy(&file, &entropy).unwrap();
+    }
+
+    #[test]
+    fn a_new_file_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        write_new_private(&file, b"first").unwrap();
+        assert_eq!(mode(&file), 0o600);
+        let refused = write_new_private(&file, b"second").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&file).unwrap(), b"first");
+        assert_eq!(names(folder.path()), ["key"]);
+    }
+
+    #[test]
+    fn a_changed_file_has_another_stamp() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert!(Stamp::of(&file).is_err());
+        write_private(&file, b"one").unwrap();
+        let first = Stamp::of(&file).unwrap();
+        assert!(first == Stamp::of(&file).unwrap());
+        // the same length, another file put in its place
+        fs::write(folder.path().join("new"), b"two").unwrap();
+        fs::rename(folder.path().join("new"), &file).unwrap();
+        assert!(first != Stamp::of(&file).unwrap());
     }
 
     #[test]

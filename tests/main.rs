@@ -21,6 +21,7 @@ mod roster_reload;
 mod secrets;
 mod stock_tools;
 mod thirty_epochs;
+mod tls;
 mod unix_socket;
 mod vectors_age;
 mod whole_path;

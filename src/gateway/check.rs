@@ -15,12 +15,13 @@ use super::{
     config::{Config, ListenerKind, Serves},
     notice::{MAX_ADDRESS_BOOK_BYTES, Mailer},
     roster::{self, Seen, WARNING_DAYS},
-    store, tls_key,
+    store,
+    tls_key::{self, Pair, TlsKeyError},
 };
 use crate::{
     clock::Timestamp,
     disk,
-    roster::{Address, AddressBook, Publication},
+    roster::{AddressBook, Publication},
 };
 
 /// One line of the list.
@@ -190,15 +191,13 @@ fn tls(config: &Config, publication: &Publication) -> Vec<Finding> {
     let Some(tls) = &config.tls else {
         return Vec::new();
     };
-    let pin = match tls_key::pin_of(tls) {
-        Ok(pin) => pin,
+    let pin = match Pair::read(tls) {
+        Ok(pair) => pair.pin(),
+        // told with the permissions
+        Err(TlsKeyError::Exposed(_)) => return Vec::new(),
         Err(problem) => return vec![Finding::problem(problem.to_string())],
     };
-    let mut pinned = publication.roster().addresses().iter().filter_map(|address| match address {
-        Address::Url { tls, .. } => Some(tls),
-        Address::Onion(_) => None,
-    });
-    let is_pinned = pinned.any(|pins| pins.contains(&pin));
+    let is_pinned = tls_key::urls_of(publication, pin).next().is_some();
     let hex = data_encoding::HEXLOWER.encode(&pin);
     vec![
         Finding::ok("the TLS key belongs to its certificate"),

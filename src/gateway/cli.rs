@@ -13,6 +13,7 @@ use super::{
     init::{self, InitArgs},
     serve,
     store::{FileStore, Options, Store},
+    tls_key::{NextArgs, make_next},
 };
 use crate::{
     clean_command::{self, CleanArgs},
@@ -54,6 +55,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    NextTlsKey(NextArgs),
     /// Re-read the whole store and tell what is damaged. The gateway must not be running.
     Verify {
         /// The configuration file.
@@ -84,6 +86,10 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
         }),
         Command::Check { config, connect } => check(&config, connect),
         Command::Serve { config } => serve::run(&config).map(|()| ExitCode::SUCCESS),
+        Command::NextTlsKey(args) => make_next(&args).map(|made| {
+            println!("{made}");
+            ExitCode::SUCCESS
+        }),
         Command::Verify { config } => verify(&config),
         Command::Clean(args) => clean_command::run(&args),
     };

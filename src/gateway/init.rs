@@ -11,7 +11,7 @@ use anyhow::{Context, anyhow, bail};
 use super::{
     config::Config,
     roster::{self, Seen},
-    tls_key::{NewTlsKey, Pin},
+    tls_key::{NewTlsKey, Pin, host_names},
 };
 use crate::{disk, roster::NewsroomId};
 
@@ -93,7 +93,7 @@ pub fn run(args: InitArgs) -> anyhow::Result<Initialised> {
     let addresses = args.addresses.as_deref().map(absolute).transpose()?;
     let dir = new_folder(&args.dir)?;
 
-    let tls = NewTlsKey::generate(host_names(&args))?;
+    let tls = NewTlsKey::generate(host_names(&args.host, [args.tips, args.desk]))?;
     let text = configuration(&args, newsroom, &publication, addresses.as_deref())?;
     let config = dir.join("gateway.toml");
     // a template that does not parse is our mistake, told before anything is written
@@ -136,22 +136,6 @@ fn new_folder(dir: &Path) -> anyhow::Result<PathBuf> {
         bail!("{}: others can look into it; run `chmod 700` on it", dir.display());
     }
     Ok(dir)
-}
-
-fn host_names(args: &InitArgs) -> Vec<String> {
-    let mut hosts = args.host.clone();
-    for address in [args.tips, args.desk] {
-        let ip = address.ip();
-        if !ip.is_unspecified() {
-            hosts.push(ip.to_string());
-        }
-        if ip.is_loopback() {
-            hosts.push("localhost".into());
-        }
-    }
-    hosts.sort_unstable();
-    hosts.dedup();
-    hosts
 }
 
 fn desk_url(args: &InitArgs) -> String {
@@ -246,6 +230,7 @@ mod tests {
         assert_eq!(config.newsroom, NewsroomId([7; 32]));
         assert_eq!(config.addresses, None);
         assert_eq!(config.listeners.len(), 3);
-        assert_eq!(host_names(&args), ["127.0.0.1", "localhost"]);
+        let hosts = host_names(&args.host, [args.tips, args.desk]);
+        assert_eq!(hosts, ["127.0.0.1", "localhost"]);
     }
 }

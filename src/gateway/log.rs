@@ -79,6 +79,13 @@ pub enum Event {
     ClockBehind,
     /// A roster version, or an epoch, could not be remembered in the store; it is tried again.
     RosterNotRemembered,
+    /// New connections are shown another certificate from now on.
+    TlsKeyTaken {
+        /// Whether an address in the roster names the key.
+        in_roster: bool,
+    },
+    /// The TLS certificate and key on disk were not taken; the last good ones stay.
+    TlsKeyRefused(TlsKeyRefusal),
     /// Notices of a round were not sent.
     NoticesFailed {
         /// Why the first that failed did so.
@@ -118,6 +125,26 @@ pub enum RosterRefusal {
         "it contradicts a roster that has been seen already; compare newsroom keys with the operator"
     )]
     Fork,
+}
+
+/// Why a TLS certificate and key on disk were not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum TlsKeyRefusal {
+    /// A file is missing, too large or not readable.
+    #[error("a file cannot be read; put both there")]
+    Unreadable,
+    /// Others than the gateway's user can read the private key.
+    #[error("others can read the key; run `chmod 600` on it")]
+    Exposed,
+    /// Not PEM, or not of the kind that belongs there.
+    #[error("a file is not the PEM that belongs there; put both there whole")]
+    Form,
+    /// A kind of key that the gateway does not sign with.
+    #[error("the key is of a kind that is not supported; use ECDSA P-256 or Ed25519")]
+    Kind,
+    /// Certificate and key are not a pair.
+    #[error("the certificate is not that of the key; put both there")]
+    NoPair,
 }
 
 /// Why a mail was not sent.
@@ -164,6 +191,17 @@ impl fmt::Display for Event {
             Self::RosterNotRemembered => {
                 write!(f, "the roster's version or the epoch could not be remembered in the store")
             }
+            Self::TlsKeyTaken { in_roster: true } => {
+                write!(f, "new connections see the new TLS certificate")
+            }
+            Self::TlsKeyTaken { in_roster: false } => write!(
+                f,
+                "new connections see the new TLS certificate, but no address in the roster names \
+                 its key and reviewers' programs refuse it; run `sealpost-gateway check`"
+            ),
+            Self::TlsKeyRefused(why) => {
+                write!(f, "the TLS certificate and key on disk were not taken: {why}")
+            }
             Self::NoticesFailed { why, failed, of } => {
                 write!(f, "{failed} of {of} notices were not sent ({why}); the next round follows")
             }
@@ -198,6 +236,8 @@ mod tests {
         let events = [
             Event::RosterTaken { version: 3 },
             Event::RosterRefused(RosterRefusal::Fork),
+            Event::TlsKeyTaken { in_roster: false },
+            Event::TlsKeyRefused(TlsKeyRefusal::NoPair),
             Event::BatchRefused { batch: "mina\nforged line".into() },
             Event::NoticesFailed { why: MailFailure::Tls, failed: 1, of: 2 },
         ];

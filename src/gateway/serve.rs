@@ -18,13 +18,14 @@ use tokio::{
 use super::{
     Gateway,
     check::{self, Level},
-    config::{Config, Limits},
+    config::{Config, Limits, Tls},
     desk, intake,
     listener::{self, Bound, Routers},
     log::{self, Log},
     notice,
     roster::{self, CurrentRoster, Seen},
     store::{FileStore, Options},
+    tls_key::{self, CurrentTlsKey},
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -122,7 +123,9 @@ fn runtime(limits: &Limits) -> io::Result<Runtime> {
 async fn serve(gateway: Arc<Gateway<FileStore>>) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let bound = listener::bind(&gateway.config.listeners, gateway.config.tls.as_ref()).await?;
+    let open = |files: &Tls| CurrentTlsKey::open(files.clone(), gateway.log.clone()).map(Arc::new);
+    let tls = gateway.config.tls.as_ref().map(open).transpose()?;
+    let bound = listener::bind(&gateway.config.listeners, tls.clone()).await?;
     let authorities =
         bound.iter().filter_map(Bound::address).map(|a| a.to_string()).collect::<Vec<_>>();
     let routers = Routers {
@@ -132,6 +135,9 @@ async fn serve(gateway: Arc<Gateway<FileStore>>) -> anyhow::Result<()> {
     let mut background = JoinSet::new();
     background.spawn(roster::keep_current(gateway.clone()));
     background.spawn(notice::run(gateway.clone()));
+    if let Some(tls) = tls {
+        background.spawn(tls_key::keep_current(tls, gateway.clone()));
+    }
     // a gateway whose output nobody reads any more serves all the same
     let _ = say_ready(&bound);
     let max_connections = gateway.config.limits.max_connections;

@@ -7,7 +7,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::Duration,
 };
 
@@ -134,8 +134,28 @@ impl Newsroom {
 
     /// Starts the gateway by `command`, to which `serve --config …` is added: another build of it,
     /// or the same one under a tracer. What it says on stderr goes to `gateway.log`.
-    pub(crate) fn serve_as(&self, mut command: Command) -> Gateway {
+    pub(crate) fn serve_as(&self, command: Command) -> Gateway {
         let log = std::fs::File::create(self.path("gateway.log")).unwrap();
+        self.serve_to(command, log.into())
+    }
+
+    /// Starts the gateway, and hears what it says on stderr while it serves.
+    pub(crate) fn serve_and_hear(&self) -> (Gateway, Said) {
+        let (heard, says) = std::io::pipe().unwrap();
+        let gateway = self.serve_to(Command::new(program("gateway")), says.into());
+        let (send, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(heard).lines() {
+                // a test that has ended hears no more
+                if send.send(line.unwrap()).is_err() {
+                    break;
+                }
+            }
+        });
+        (gateway, Said(lines))
+    }
+
+    fn serve_to(&self, mut command: Command, stderr: Stdio) -> Gateway {
         let mut process = command
             .args(["serve", "--config"])
             .arg(self.config())
@@ -143,7 +163,7 @@ impl Newsroom {
             .current_dir(self.dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log)
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
@@ -152,7 +172,8 @@ impl Newsroom {
             output.read_line(&mut line).unwrap();
             let address = line.trim().strip_prefix(&format!("ready {serves} https://"));
             let address = address.unwrap_or_else(|| {
-                panic!("{line}{}", std::fs::read_to_string(self.path("gateway.log")).unwrap())
+                let log = std::fs::read_to_string(self.path("gateway.log"));
+                panic!("{line}{}", log.unwrap_or_default())
             });
             address.parse().unwrap()
         };
@@ -198,7 +219,23 @@ pub(crate) struct Gateway {
     pub(crate) process: Child,
     pub(crate) tips: SocketAddr,
     pub(crate) desk: SocketAddr,
-    tls_key: [u8; 32],
+    /// SHA-256 of the public key that it was set up with.
+    pub(crate) tls_key: [u8; 32],
+}
+
+/// What a gateway says on stderr, line by line.
+pub(crate) struct Said(mpsc::Receiver<String>);
+
+impl Said {
+    /// The next line, when it comes.
+    pub(crate) fn line(&mut self) -> String {
+        self.0.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// Everything else, once the gateway has ended.
+    pub(crate) fn rest(self) -> Vec<String> {
+        self.0.into_iter().collect()
+    }
 }
 
 impl Gateway {

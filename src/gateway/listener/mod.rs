@@ -24,17 +24,17 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsAcceptor;
 
 use self::{patience::Patience, proxy_line::Circuit};
-use super::config::{self, ListenerKind, Serves};
+use super::{
+    config::{self, ListenerKind, Serves},
+    tls_key::CurrentTlsKey,
+};
 
 mod patience;
 pub mod proxy_line;
 mod tls;
 mod unix;
-
-pub use tls::TlsError;
 
 /// A TLS handshake, or tor's line, must be through in this time.
 const GREETING: Duration = Duration::from_secs(20);
@@ -59,9 +59,9 @@ pub enum BindError {
     /// A TLS listener is configured and `[tls]` is not.
     #[error("a listener of kind \"tls\" needs a certificate and a key: add [tls]")]
     NoTls,
-    /// Certificate or key cannot be used.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
+    /// rustls cannot do what is asked of it.
+    #[error("TLS cannot be spoken: {0}; please report this")]
+    Tls(#[from] rustls::Error),
     /// The address is taken, or not this machine's.
     #[error("cannot listen on {address}: {source}")]
     Address {
@@ -88,7 +88,7 @@ pub struct Bound {
 }
 
 enum Socket {
-    Tls { listener: TcpListener, address: SocketAddr, acceptor: TlsAcceptor },
+    Tls { listener: TcpListener, address: SocketAddr, acceptor: tls::Acceptor },
     Unix(unix::Socket),
 }
 
@@ -120,12 +120,12 @@ impl fmt::Display for Bound {
     }
 }
 
-/// Binds every listener, or none.
+/// Binds every listener, or none. Each TLS connection asks `tls` for its certificate.
 pub async fn bind(
     listeners: &[config::Listener],
-    tls: Option<&config::Tls>,
+    tls: Option<Arc<CurrentTlsKey>>,
 ) -> Result<Vec<Bound>, BindError> {
-    let acceptor = tls.map(tls::acceptor).transpose()?;
+    let acceptor = tls.map(|tls| tls::Acceptor::new(tls)).transpose()?;
     let mut bound = Vec::with_capacity(listeners.len());
     for listener in listeners {
         let socket = match &listener.kind {
@@ -142,7 +142,7 @@ pub async fn bind(
     Ok(bound)
 }
 
-async fn bind_tls(address: SocketAddr, acceptor: TlsAcceptor) -> Result<Socket, BindError> {
+async fn bind_tls(address: SocketAddr, acceptor: tls::Acceptor) -> Result<Socket, BindError> {
     let failed = |source| BindError::Address { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -218,7 +218,7 @@ async fn accept_loop(
 
 /// A connection of which nothing is known but that it is there.
 enum Caller {
-    Tls(TcpStream, TlsAcceptor),
+    Tls(TcpStream, tls::Acceptor),
     Unix(UnixStream),
 }
 
