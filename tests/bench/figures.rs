@@ -1,6 +1,6 @@
 //! Figures beside their limits, measured in the same run: `cargo bench`.
 //!
-//! Names of groups may be given: `cargo bench -- sealing upload page publication`.
+//! Names of groups may be given: `cargo bench -- sealing opening`.
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its result")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run stops")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "benchmarks need less of it than the flows do")]
 mod newsroom;
 
+mod handshake;
 mod opening;
 mod page;
 mod process;
@@ -23,6 +24,7 @@ fn main() {
         ("upload", upload::run),
         ("page", page::run),
         ("publication", publication::run),
+        ("handshake", handshake::run),
     ];
     let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     for &(name, run) in groups {
