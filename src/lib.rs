@@ -5,8 +5,10 @@ pub mod disk;
 pub mod random;
 pub mod recipient;
 pub mod secret;
+pub mod words;
 
 pub mod clean;
+pub mod codename;
 pub mod desk;
 pub mod publication;
 pub mod roster;

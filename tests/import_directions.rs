@@ -4,13 +4,15 @@
 use std::{collections::BTreeSet, path::Path};
 
 /// Every room below the programs, with the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("secret", &[]),
     ("random", &[]),
     ("clock", &[]),
     ("disk", &["random"]),
+    ("words", &[]),
     ("recipient", &["random", "secret"]),
     ("clean", &[]),
+    ("codename", &["random", "secret", "words"]),
     ("tip", &["clean", "clock", "random", "secret"]),
     ("seal", &["clock", "random", "recipient", "secret", "tip"]),
     ("roster", &["clock", "recipient", "secret"]),

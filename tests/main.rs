@@ -5,6 +5,7 @@
 
 mod canaries;
 mod cleaning_corpus;
+mod codename_vectors;
 mod compromise_drill;
 mod config;
 mod form_bad_input;

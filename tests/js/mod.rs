@@ -1,4 +1,5 @@
-//! Runs `age.mjs` with node, on npm packages that are installed when they are missing.
+//! Runs `age.mjs` with node, on npm packages that are installed when they are missing, and scripts
+//! that need none.
 
 use std::{
     ffi::OsStr,
@@ -15,14 +16,12 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    #[expect(clippy::print_stdout, reason = "what was skipped must be seen")]
     pub(crate) fn find() -> Option<&'static Self> {
         static NODE: OnceLock<Result<Node, String>> = OnceLock::new();
         match NODE.get_or_init(Self::install) {
             Ok(node) => Some(node),
             Err(why) => {
-                assert!(std::env::var_os("CI").is_none(), "needed here: {why}");
-                println!("skipped: {why}");
+                skip(why);
                 None
             }
         }
@@ -30,11 +29,7 @@ impl Node {
 
     fn install() -> Result<Self, String> {
         let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../npm");
-        let version = output("node", ["--version"])?;
-        let major = version.trim_start_matches('v').split('.').next().unwrap_or_default();
-        if major.parse::<u32>().map_or(true, |major| major < 20) {
-            return Err(format!("node is too old ({}); 20 is needed", version.trim()));
-        }
+        is_new_enough()?;
         let installed = |(name, version): &(&str, &str)| {
             let path = packages.join("node_modules").join(name).join("package.json");
             std::fs::read_to_string(path)
@@ -62,8 +57,31 @@ impl Node {
     }
 }
 
-fn output<const N: usize>(program: &str, arguments: [&str; N]) -> Result<String, String> {
-    finished(Command::new(program).args(arguments))
+/// What a script of this folder that needs no package prints about a file; `None` as
+/// [`Node::find`].
+pub(crate) fn run_alone(script: &str, file: &Path) -> Option<String> {
+    if let Err(why) = is_new_enough() {
+        skip(&why);
+        return None;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/js").join(script);
+    let printed = finished(Command::new("node").arg(script).arg(file));
+    Some(printed.unwrap_or_else(|why| panic!("{why}")))
+}
+
+#[expect(clippy::print_stdout, reason = "what was skipped must be seen")]
+fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "needed here: {why}");
+    println!("skipped: {why}");
+}
+
+fn is_new_enough() -> Result<(), String> {
+    let version = finished(Command::new("node").arg("--version"))?;
+    let major = version.trim_start_matches('v').split('.').next().unwrap_or_default();
+    if major.parse::<u32>().map_or(true, |major| major < 20) {
+        return Err(format!("node is too old ({}); 20 is needed", version.trim()));
+    }
+    Ok(())
 }
 
 /// What a program printed, or why it failed.
