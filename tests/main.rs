@@ -16,6 +16,7 @@ mod interop_age;
 mod key_batches;
 mod notice;
 mod operator;
+mod poster;
 mod publication;
 mod request_signatures;
 mod roster_reload;

@@ -14,7 +14,13 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{OperatorError, ceremony::Ceremony, newsroom_secret::NewsroomSecret, show::Shown};
+use super::{
+    OperatorError,
+    ceremony::Ceremony,
+    newsroom_secret::NewsroomSecret,
+    poster::{self, PosterLanguage},
+    show::Shown,
+};
 use crate::{
     clock::{Clock, Day, EpochLength, SystemClock},
     disk, passphrase, publication,
@@ -95,6 +101,21 @@ enum Command {
         #[arg(long, value_name = "FILE|FINGERPRINT")]
         newsroom_key: String,
     },
+    /// Draw a page to print: the form's address, the newsroom's fingerprint, and how to check both
+    Poster {
+        /// The newsroom's folder, or a publication's
+        #[arg(long)]
+        dir: PathBuf,
+        /// The language of the page
+        #[arg(long)]
+        language: PosterLanguage,
+        /// Where sources find the form (….onion or https://…), if it is not the roster's only onion
+        #[arg(long, value_name = "ADDRESS")]
+        address: Option<String>,
+        /// Write the page (SVG) to this file and not to standard output
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]
@@ -173,6 +194,9 @@ impl Command {
             Self::Show { publication } => show(&publication, today),
             Self::Verify { publication, newsroom_key } => {
                 verify(&publication, &newsroom_key, today)
+            }
+            Self::Poster { dir, language, address, out } => {
+                draw_poster(&dir, language, address.as_deref(), out.as_deref())
             }
         }
     }
@@ -287,6 +311,28 @@ fn verify(folder: &Path, newsroom_key: &str, today: Day) -> Result<(), OperatorE
         roster.reviewers().len(),
         roster.lapses(),
     );
+    Ok(())
+}
+
+fn draw_poster(
+    dir: &Path,
+    language: PosterLanguage,
+    address: Option<&str>,
+    out: Option<&Path>,
+) -> Result<(), OperatorError> {
+    let publication = poster::publication_in(dir)?;
+    let address = poster::address_of(&publication, address)?;
+    let page = poster::draw(&publication, &address, language);
+    match out {
+        Some(path) => disk::write_public(path, page.as_bytes())
+            .map_err(|error| OperatorError::File { path: path.to_owned(), error })?,
+        None => print!("{page}"),
+    }
+    let (Address::Onion(shown) | Address::Url { url: shown, .. }) = &address;
+    eprintln!("Before you print it, compare with what you know:");
+    eprintln!("  fingerprint  {}", publication.newsroom());
+    eprintln!("  address      {shown}");
+    eprintln!("This must be the form's address, not the desk's: open it in Tor Browser first.");
     Ok(())
 }
 

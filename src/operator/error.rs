@@ -103,4 +103,16 @@ pub enum OperatorError {
         /// Why.
         error: RosterError,
     },
+    /// A poster without an address.
+    #[error(
+        "the roster names no onion address; say with --address where sources find the form: \
+         ….onion, or https://…"
+    )]
+    NoOnion,
+    /// A poster with too many.
+    #[error(
+        "the roster names several onion addresses; say with --address which of them is the form's, \
+         not the desk's"
+    )]
+    SeveralOnions,
 }

@@ -6,6 +6,7 @@ pub mod ceremony;
 pub mod cli;
 mod error;
 pub mod newsroom_secret;
+mod poster;
 mod show;
 
 pub use error::OperatorError;

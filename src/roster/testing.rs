@@ -101,7 +101,11 @@ impl Newsroom {
 
     /// Version 1, with nobody on it.
     pub(crate) fn publication(&self) -> UntrustedPublication {
-        let first = UnsignedRoster::first("The Border Post", self.key(), TODAY);
+        self.publication_named("The Border Post")
+    }
+
+    pub(crate) fn publication_named(&self, name: &str) -> UntrustedPublication {
+        let first = UnsignedRoster::first(name, self.key(), TODAY);
         let signed = first.sign_with(|_, bytes| Ok::<_, RosterError>(self.sign(bytes))).unwrap();
         UntrustedPublication { rosters: vec![signed], batches: BTreeMap::new() }
     }
