@@ -25,7 +25,7 @@ const ROUNDS: u32 = 48;
 /// The private half of the newsroom key: an Ed25519 seed (RFC 8032 §5.1.5), wiped when dropped.
 pub struct NewsroomSecret {
     seed: SecretKey<32>,
-    key: NewsroomKey,
+    public: [u8; 32],
 }
 
 /// Why a file gave no key.
@@ -45,7 +45,7 @@ impl NewsroomSecret {
 
     /// The public half.
     pub fn key(&self) -> NewsroomKey {
-        self.key.clone()
+        NewsroomKey::Ed25519(self.public)
     }
 
     /// Signs `bytes`, which say themselves what they are for (see [`crate::roster::sshsig`]).
@@ -61,9 +61,8 @@ impl NewsroomSecret {
         passphrase: Option<&SecretText>,
         entropy: &dyn Entropy,
     ) -> Zeroizing<String> {
-        let NewsroomKey::Ed25519(public) = &self.key;
         let pair = Ed25519Keypair {
-            public: Ed25519PublicKey(*public),
+            public: Ed25519PublicKey(self.public),
             private: Ed25519PrivateKey::from_bytes(self.seed.expose()),
         };
         let plain = PrivateKey::new(KeypairData::Ed25519(pair), COMMENT).expect("a plain key");
@@ -98,17 +97,13 @@ impl NewsroomSecret {
         seed.expose_mut().copy_from_slice(pair.private.as_ref());
         let read = Self::from_seed(seed);
         // the file states the public half as well; a signature by a mixed pair would give the key away
-        if read.key == NewsroomKey::Ed25519(pair.public.0) {
-            Ok(read)
-        } else {
-            Err(Unusable::NotAPrivateKey.into())
-        }
+        if read.public == pair.public.0 { Ok(read) } else { Err(Unusable::NotAPrivateKey.into()) }
     }
 
     #[expect(clippy::expect_used, reason = "RFC 8032 §5.1.5: a public key has 32 bytes")]
     fn from_seed(seed: SecretKey<32>) -> Self {
         let public = pair(&seed).public_key().as_ref().try_into().expect("32 bytes");
-        Self { seed, key: NewsroomKey::Ed25519(public) }
+        Self { seed, public }
     }
 }
 

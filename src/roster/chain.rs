@@ -145,7 +145,7 @@ fn signed_roster(
 mod tests {
     use super::*;
     use crate::roster::{
-        UnsignedRoster,
+        SignedBy, UnsignedRoster,
         testing::{Newsroom, Person, TODAY},
     };
 
@@ -306,6 +306,34 @@ mod tests {
         let (bytes, signature) = publication.rosters.last_mut().unwrap();
         *signature = old.signature_file(bytes);
         assert!(matches!(refusal(&publication, &old), (5, RosterError::ForeignKey { .. })));
+    }
+
+    #[test]
+    fn an_announced_key_can_stand_by() {
+        let [first, spare] = [Newsroom::new(1), Newsroom::new(2)];
+        let mut publication = chain(&first);
+        let last = publication.verify(first.id()).unwrap();
+        let announcing = UnsignedRoster::after(last.roster(), TODAY).announcing(spare.key());
+        publication.rosters.push(first.sign_with_next(announcing, &spare));
+        let next = |publication: &UntrustedPublication, by| {
+            let last = publication.verify(first.id()).unwrap();
+            UnsignedRoster::after_signed_by(last.roster(), TODAY, by)
+        };
+        // both again and again; then either goes on alone
+        let both = next(&publication, SignedBy::Both);
+        publication.rosters.push(first.sign_with_next(both, &spare));
+        for by in [SignedBy::Present, SignedBy::Next] {
+            let mut publication = UntrustedPublication {
+                rosters: publication.rosters.clone(),
+                batches: BTreeMap::new(),
+            };
+            let alone = next(&publication, by);
+            publication.rosters.push(first.sign_with_next(alone, &spare));
+            let taken = publication.verify(first.id()).unwrap();
+            assert_eq!(taken.roster().next_newsroom_key(), None);
+            let kept = taken.roster().newsroom_key().id() == first.id();
+            assert_eq!(kept, by == SignedBy::Present);
+        }
     }
 
     #[test]

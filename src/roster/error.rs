@@ -55,6 +55,15 @@ pub enum RosterError {
     /// The signature is not one over these bytes.
     #[error("the signature does not match; it was altered or forged after signing")]
     BadSignature,
+    /// A hardware key signed without anybody there.
+    #[error(
+        "the hardware key signed without being touched (no user presence); sign again with a key \
+         that was made without the option no-touch-required"
+    )]
+    NoUserPresence,
+    /// A hardware key was asked to sign in this process.
+    #[error("the key {0} is a hardware key, which this program cannot sign with; sign outside")]
+    SignsOutside(NewsroomId),
     /// A signature that was made for something else.
     #[error("the signature was made for another purpose: its namespace is not sealpost-roster")]
     WrongNamespace,
@@ -89,7 +98,7 @@ pub enum RosterError {
     /// No fingerprint and no public key.
     #[error(
         "not a newsroom key: give its fingerprint (SHA256:…) or its public key file (a line that \
-         begins with ssh-ed25519)"
+         begins with ssh-ed25519 or sk-ssh-ed25519@openssh.com)"
     )]
     NotANewsroomKey,
     /// The private half was given where the public one belongs.

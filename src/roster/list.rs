@@ -15,7 +15,7 @@ use bytes::Bytes;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, IdentityKey, NewsroomKey, ReviewerName, RosterError, canonical, hex, sshsig};
+use super::{Address, IdentityKey, NewsroomKey, ReviewerName, RosterError, canonical, hex};
 use crate::clock::Day;
 
 /// How long a roster is good for, in days, unless the operator says otherwise.
@@ -36,7 +36,7 @@ const MAX_NEWSROOM_NAME: usize = 80;
 /// [`UntrustedPublication::verify`]: super::UntrustedPublication::verify
 #[derive(Clone, Debug)]
 pub struct Roster {
-    content: Content,
+    pub(super) content: Content,
     hash: [u8; 32],
     document: Bytes,
     signature: Bytes,
@@ -133,135 +133,37 @@ impl Roster {
     }
 }
 
-/// A roster that nobody has signed yet.
-pub struct UnsignedRoster(Content);
-
-/// A roster's file and its signature's, as they lie in the publication.
-pub type SignedRoster = (Vec<u8>, Vec<u8>);
-
-impl UnsignedRoster {
-    /// Version 1 of a newsroom: nobody on it, no address.
-    pub fn first(newsroom_name: &str, key: NewsroomKey, today: Day) -> Self {
-        Self(Content {
-            addresses: Vec::new(),
-            format: Format::V1,
-            issued: today,
-            lapses: today.plus(LAPSES_AFTER_DAYS),
-            newsroom: Newsroom { key, name: newsroom_name.to_owned() },
-            next_newsroom_key: None,
-            previous: None,
-            reviewers: Vec::new(),
-            version: 1,
-        })
-    }
-
-    /// The version after `last`, with the same content, good from `today` on. An announced change
-    /// of the newsroom key is made: what follows is signed by the new key.
-    pub fn after(last: &Roster, today: Day) -> Self {
-        let mut content = last.content.clone();
-        content.version = content.version.saturating_add(1);
-        content.previous = Some(last.hash);
-        content.issued = today;
-        content.lapses = today.plus(LAPSES_AFTER_DAYS);
-        if let Some(key) = content.next_newsroom_key.take() {
-            content.newsroom.key = key;
-        }
-        Self(content)
-    }
-
-    /// Adds a reviewer, whose card's fingerprint was confirmed.
-    #[must_use]
-    pub fn with_reviewer(mut self, name: ReviewerName, identity: IdentityKey) -> Self {
-        self.0.reviewers.push(RosterReviewer { identity, name, role: Role::Reviewer });
-        self
-    }
-
-    /// Leaves a reviewer out from here on.
-    ///
-    /// # Errors
-    /// [`RosterError::UnknownReviewer`].
-    pub fn without_reviewer(mut self, name: &ReviewerName) -> Result<Self, RosterError> {
-        let before = self.0.reviewers.len();
-        self.0.reviewers.retain(|reviewer| reviewer.name != *name);
-        if self.0.reviewers.len() == before {
-            return Err(RosterError::UnknownReviewer(name.to_string()));
-        }
-        Ok(self)
-    }
-
-    /// Adds an address, or replaces the keys of a URL that is there.
-    #[must_use]
-    pub fn with_address(mut self, address: Address) -> Self {
-        self.0.addresses.retain(|there| match (there, &address) {
-            (Address::Url { url: old, .. }, Address::Url { url: new, .. }) => old != new,
-            (there, new) => there != new,
-        });
-        self.0.addresses.push(address);
-        self
-    }
-
-    /// Announces the key that signs from the next version on.
-    #[must_use]
-    pub fn announcing(mut self, next: NewsroomKey) -> Self {
-        self.0.next_newsroom_key = Some(next);
-        self
-    }
-
-    /// Has it signed: by the newsroom key, and by the next one too where it names one. `sign` is
-    /// called with each key that is asked for and the bytes that it must sign.
-    ///
-    /// # Errors
-    /// If the content is not fit to be signed (two reviewers of one name, for instance), or `sign`
-    /// fails.
-    pub fn sign_with<E: From<RosterError>>(
-        self,
-        mut sign: impl FnMut(&NewsroomKey, &[u8]) -> Result<[u8; 64], E>,
-    ) -> Result<SignedRoster, E> {
-        let bytes = canonical::to_bytes(&self.0);
-        // what is signed is what every reader will take
-        Roster::parse(&bytes, b"")?;
-        let mut signatures = String::new();
-        for key in
-            [Some(&self.0.newsroom.key), self.0.next_newsroom_key.as_ref()].into_iter().flatten()
-        {
-            let signature = sign(key, &sshsig::signing_bytes(&bytes))?;
-            signatures.push_str(&sshsig::armored(key, &signature));
-        }
-        Ok((bytes, signatures.into_bytes()))
-    }
-}
-
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Content {
-    addresses: Vec<Address>,
-    format: Format,
-    issued: Day,
-    lapses: Day,
-    newsroom: Newsroom,
+pub(super) struct Content {
+    pub(super) addresses: Vec<Address>,
+    pub(super) format: Format,
+    pub(super) issued: Day,
+    pub(super) lapses: Day,
+    pub(super) newsroom: Newsroom,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    next_newsroom_key: Option<NewsroomKey>,
+    pub(super) next_newsroom_key: Option<NewsroomKey>,
     #[serde(with = "hex::or_empty")]
-    previous: Option<[u8; 32]>,
-    reviewers: Vec<RosterReviewer>,
-    version: u32,
+    pub(super) previous: Option<[u8; 32]>,
+    pub(super) reviewers: Vec<RosterReviewer>,
+    pub(super) version: u32,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Newsroom {
-    key: NewsroomKey,
-    name: String,
+pub(super) struct Newsroom {
+    pub(super) key: NewsroomKey,
+    pub(super) name: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-enum Format {
+pub(super) enum Format {
     #[serde(rename = "sealpost-roster-v1")]
     V1,
 }
 
 impl Content {
-    fn check(&self) -> Result<(), RosterError> {
+    pub(super) fn check(&self) -> Result<(), RosterError> {
         let malformed = |reason: &str| {
             Err(RosterError::Malformed { what: "the roster", reason: reason.to_owned() })
         };
@@ -315,14 +217,17 @@ fn is_newsroom_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roster::testing::{Newsroom as Keys, Person, TODAY};
+    use crate::roster::{
+        UnsignedRoster,
+        testing::{Newsroom as Keys, Person, TODAY},
+    };
 
     fn first() -> UnsignedRoster {
         UnsignedRoster::first("The Border Post", Keys::new(1).key(), TODAY)
     }
 
     fn bytes(roster: UnsignedRoster) -> Result<Vec<u8>, RosterError> {
-        Ok(roster.sign_with(|_, _| Ok::<_, RosterError>([0; 64]))?.0)
+        roster.to_bytes()
     }
 
     #[test]
@@ -399,26 +304,5 @@ mod tests {
             let read = Roster::parse(text.replacen(from, to, 1).as_bytes(), b"");
             assert!(matches!(read, Err(RosterError::Malformed { .. })), "{from}");
         }
-    }
-
-    #[test]
-    fn the_next_version_names_the_one_before() {
-        let one = Roster::parse(&bytes(first()).unwrap(), b"").unwrap();
-        let two = Roster::parse(&bytes(UnsignedRoster::after(&one, TODAY.plus(3))).unwrap(), b"")
-            .unwrap();
-        assert_eq!((two.version(), two.previous()), (2, Some(one.hash())));
-        assert_eq!((two.issued(), two.lapses()), (TODAY.plus(3), TODAY.plus(93)));
-        let gone = UnsignedRoster::after(&two, TODAY).without_reviewer(&Person::new("mina").name());
-        assert!(matches!(gone.err(), Some(RosterError::UnknownReviewer(_))));
-    }
-
-    #[test]
-    fn an_address_replaces_the_one_of_the_same_url() {
-        let url = |url, key| Address::url(url, vec![[key; 32]]).unwrap();
-        let roster = first()
-            .with_address(url("https://a", 1))
-            .with_address(url("https://b", 1))
-            .with_address(url("https://a", 2));
-        assert_eq!(roster.0.addresses, [url("https://b", 1), url("https://a", 2)]);
     }
 }

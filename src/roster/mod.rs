@@ -28,6 +28,7 @@ mod newsroom_key;
 pub mod sshsig;
 #[cfg(test)]
 pub(crate) mod testing;
+mod unsigned;
 mod verified;
 mod wire;
 
@@ -39,10 +40,8 @@ pub use card::{Card, CardFingerprint, UnsignedCard, UntrustedCard};
 pub use chain::UntrustedPublication;
 pub use error::RosterError;
 pub use identity::IdentityKey;
-pub use list::{
-    LAPSES_AFTER_DAYS, MAX_REVIEWERS, MAX_VERSION, Role, Roster, RosterReviewer, SignedRoster,
-    UnsignedRoster,
-};
+pub use list::{LAPSES_AFTER_DAYS, MAX_REVIEWERS, MAX_VERSION, Role, Roster, RosterReviewer};
 pub use name::ReviewerName;
-pub use newsroom_key::{NewsroomId, NewsroomKey};
+pub use newsroom_key::{Application, NewsroomId, NewsroomKey};
+pub use unsigned::{SignedBy, SignedRoster, UnsignedRoster};
 pub use verified::Publication;

@@ -12,6 +12,10 @@ use super::{
 };
 
 const ED25519: &str = "ssh-ed25519";
+const SK_ED25519: &str = "sk-ssh-ed25519@openssh.com";
+
+/// The longest application of a hardware key, in bytes. OpenSSH's own default has four.
+const MAX_APPLICATION: usize = 128;
 
 /// SHA-256 of the newsroom's *first* key in SSH wire form: names a newsroom in every signature and
 /// every pin, also after the key was changed. For people it is written as `ssh-keygen -l` prints
@@ -61,14 +65,39 @@ impl FromStr for NewsroomId {
     }
 }
 
-/// A public key that signs rosters. Each kind that can is a variant; hardware-backed keys will be
-/// another.
+/// A public key that signs rosters. Each kind that can is a variant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 #[non_exhaustive]
 pub enum NewsroomKey {
-    /// `ssh-ed25519` (RFC 8709).
+    /// `ssh-ed25519` (RFC 8709): the private half is a file.
     Ed25519([u8; 32]),
+    /// `sk-ssh-ed25519@openssh.com` (OpenSSH's `PROTOCOL.u2f`): the private half never leaves a
+    /// hardware key, which signs when somebody touches it.
+    SkEd25519 {
+        /// The Ed25519 public key.
+        key: [u8; 32],
+        /// What the hardware key made it for.
+        application: Application,
+    },
+}
+
+/// What a hardware key made a key for: part of the public key and of everything it signs. OpenSSH
+/// makes keys for `ssh:`, or for a name that begins so; keys made for a web site sign no roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application(String);
+
+impl Application {
+    /// The application, if it is one of OpenSSH's: `ssh:` and at most 124 visible ASCII characters.
+    pub fn new(name: &str) -> Option<Self> {
+        let plain = name.len() <= MAX_APPLICATION && name.bytes().all(|b| b.is_ascii_graphic());
+        (plain && name.starts_with("ssh:")).then(|| Self(name.to_owned()))
+    }
+
+    /// As the hardware key hashes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl NewsroomKey {
@@ -79,12 +108,31 @@ impl NewsroomKey {
         NewsroomId(id)
     }
 
-    /// RFC 8709 §4: `string "ssh-ed25519"`, `string key`.
+    /// True if only a hardware key can sign with it.
+    pub fn is_hardware(&self) -> bool {
+        matches!(self, Self::SkEd25519 { .. })
+    }
+
+    /// The name of the key's kind, as its wire form and its line begin with it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Ed25519(_) => ED25519,
+            Self::SkEd25519 { .. } => SK_ED25519,
+        }
+    }
+
+    /// RFC 8709 §4: `string "ssh-ed25519"`, `string key`; `PROTOCOL.u2f`: `string
+    /// "sk-ssh-ed25519@openssh.com"`, `string key`, `string application`.
     pub(super) fn to_wire(&self) -> Vec<u8> {
-        let Self::Ed25519(key) = self;
-        let mut wire = Vec::with_capacity(4 + ED25519.len() + 4 + key.len());
-        put_string(&mut wire, ED25519.as_bytes());
-        put_string(&mut wire, key);
+        let mut wire = Vec::new();
+        put_string(&mut wire, self.kind().as_bytes());
+        match self {
+            Self::Ed25519(key) => put_string(&mut wire, key),
+            Self::SkEd25519 { key, application } => {
+                put_string(&mut wire, key);
+                put_string(&mut wire, application.as_str().as_bytes());
+            }
+        }
         wire
     }
 
@@ -92,14 +140,22 @@ impl NewsroomKey {
         let mut reader = Reader(wire);
         let kind = reader.string()?;
         let key = reader.string()?.try_into().ok()?;
-        (kind == ED25519.as_bytes() && reader.is_empty()).then_some(Self::Ed25519(key))
+        let read = if kind == ED25519.as_bytes() {
+            Self::Ed25519(key)
+        } else if kind == SK_ED25519.as_bytes() {
+            let application = Application::new(std::str::from_utf8(reader.string()?).ok()?)?;
+            Self::SkEd25519 { key, application }
+        } else {
+            return None;
+        };
+        reader.is_empty().then_some(read)
     }
 }
 
 /// An OpenSSH public key line without a comment.
 impl fmt::Display for NewsroomKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{ED25519} {}", BASE64.encode(&self.to_wire()))
+        write!(f, "{} {}", self.kind(), BASE64.encode(&self.to_wire()))
     }
 }
 
@@ -107,9 +163,13 @@ impl FromStr for NewsroomKey {
     type Err = RosterError;
 
     fn from_str(line: &str) -> Result<Self, RosterError> {
-        let base64 = line.strip_prefix(ED25519).and_then(|rest| rest.strip_prefix(' '));
-        let wire = base64.and_then(|base64| BASE64.decode(base64.as_bytes()).ok());
-        wire.and_then(|wire| Self::from_wire(&wire)).ok_or(RosterError::NotANewsroomKey)
+        let read = || {
+            let (kind, base64) = line.split_once(' ')?;
+            let key = Self::from_wire(&BASE64.decode(base64.as_bytes()).ok()?)?;
+            // the kind is said twice, and means the one inside
+            (key.kind() == kind).then_some(key)
+        };
+        read().ok_or(RosterError::NotANewsroomKey)
     }
 }
 
@@ -129,6 +189,8 @@ impl TryFrom<String> for NewsroomKey {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     // made and printed by `ssh-keygen -t ed25519` and `ssh-keygen -l`
@@ -144,6 +206,70 @@ mod tests {
         assert_eq!(PRINT.parse::<NewsroomId>().unwrap(), key.id());
         for same in [PRINT, LINE, &format!("{LINE} the newsroom's key\n"), &format!(" {PRINT}\n")] {
             assert_eq!(NewsroomId::from_fingerprint_or_public_key(same).unwrap(), key.id());
+        }
+    }
+
+    // the same by `ssh-keygen -t ed25519-sk`
+    const HARDWARE_LINE: &str = "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t\
+         AAAAIFGHGd0aZGlUDJtT1VoyGCyjXlswbED6npoFmwGftTEIAAAABHNzaDo=";
+    const HARDWARE_PRINT: &str = "SHA256:jlnrgqV7gHMCFNou6dlzYsYQhJED2sqtSr7TsG54lPc";
+
+    #[test]
+    fn a_hardware_key_is_read_and_printed_as_ssh_keygen_does() {
+        let key: NewsroomKey = HARDWARE_LINE.parse().unwrap();
+        assert!(key.is_hardware());
+        assert_eq!(key.to_string(), HARDWARE_LINE);
+        assert_eq!(key.id().to_string(), HARDWARE_PRINT);
+        for same in [HARDWARE_PRINT, &format!("{HARDWARE_LINE} mina@desk\n")] {
+            assert_eq!(NewsroomId::from_fingerprint_or_public_key(same).unwrap(), key.id());
+        }
+    }
+
+    #[test]
+    fn a_hardware_key_is_one_for_ssh() {
+        let line = |kind: &str, application: &[u8], more: &[u8]| {
+            let mut wire = Vec::new();
+            put_string(&mut wire, SK_ED25519.as_bytes());
+            put_string(&mut wire, &[7; 32]);
+            put_string(&mut wire, application);
+            format!("{kind} {}", BASE64.encode(&[&wire, more].concat()))
+        };
+        for good in [&b"ssh:"[..], b"ssh:newsroom", &[b"ssh:", &[b'a'; 124][..]].concat()] {
+            assert!(line(SK_ED25519, good, b"").parse::<NewsroomKey>().is_ok());
+        }
+        let long = [b"ssh:", &[b'a'; 125][..]].concat();
+        for bad in
+            [&b""[..], b"ssh", b"https://example.org", b"ssh:a b", b"ssh:\x1b", b"ssh:\xff", &long]
+        {
+            assert!(line(SK_ED25519, bad, b"").parse::<NewsroomKey>().is_err());
+        }
+        assert!(line(SK_ED25519, b"ssh:", b"x").parse::<NewsroomKey>().is_err());
+        assert!(line(ED25519, b"ssh:", b"").parse::<NewsroomKey>().is_err());
+        let ecdsa = line("sk-ecdsa-sha2-nistp256@openssh.com", b"ssh:", b"");
+        assert!(ecdsa.parse::<NewsroomKey>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(key in any::<[u8; 32]>(), name in prop::option::of("[!-~]{0,124}")) {
+            let key = match name {
+                None => NewsroomKey::Ed25519(key),
+                Some(name) => {
+                    let application = Application::new(&format!("ssh:{name}")).unwrap();
+                    NewsroomKey::SkEd25519 { key, application }
+                }
+            };
+            prop_assert_eq!(key.to_string().parse::<NewsroomKey>().unwrap(), key);
+        }
+
+        #[test]
+        fn what_is_read_was_written_that_way(place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut line = HARDWARE_LINE.as_bytes().to_vec();
+            let place = place.index(line.len());
+            line[place] = byte;
+            if let Some(Ok(key)) = std::str::from_utf8(&line).ok().map(str::parse::<NewsroomKey>) {
+                prop_assert_eq!(key.to_string().into_bytes(), line);
+            }
         }
     }
 

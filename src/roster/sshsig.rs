@@ -9,12 +9,25 @@
 //!          | string (string "ssh-ed25519" | string 64 bytes)
 //! signed:  "SSHSIG" | string namespace | string "" | string hash | string hash(message)
 //! ```
+//!
+//! A hardware key adds what it knows of the moment (OpenSSH's `PROTOCOL.u2f`):
+//!
+//! ```text
+//! inside:  … | string (string "sk-ssh-ed25519@openssh.com" | string 64 bytes | u8 flags | u32 counter)
+//! signed:  SHA-256(application) | u8 flags | u32 counter | SHA-256(what is signed above)
+//! ```
+//!
+//! Of the flags (WebAuthn §6.1), user presence (0x01) must be set: somebody touched the key. User
+//! verification (0x04: a PIN or a finger) may be set. Any other is refused: 0x08 and 0x10 say that
+//! the key can be, or is, copied to somebody's cloud, 0x40 and 0x80 announce data that OpenSSH's form
+//! has no place for. The counter is covered by the signature and counts for nothing else: the chain
+//! keeps rosters in order.
 
 use data_encoding::BASE64;
 use ring::{digest, signature};
 
 use super::{
-    NewsroomKey, RosterError,
+    Application, NewsroomKey, RosterError,
     wire::{Reader, put_string},
 };
 
@@ -22,7 +35,7 @@ use super::{
 /// commit, a login, a mail) never counts.
 pub const NAMESPACE: &str = "sealpost-roster";
 
-/// The longest signature file, in bytes. Two signatures of today's keys need about 600.
+/// The longest signature file, in bytes. Two signatures of hardware keys need about 900.
 pub const MAX_SIGNATURE_FILE: usize = 8 * 1024;
 
 const MAGIC: &[u8] = b"SSHSIG";
@@ -34,11 +47,26 @@ const MAX_LINE: usize = 76;
 /// A roster that announces the next newsroom key is signed by both.
 const MAX_SIGNATURES: usize = 2;
 
+/// Somebody touched the hardware key.
+const USER_PRESENCE: u8 = 0x01;
+/// The hardware key knew who did.
+const USER_VERIFICATION: u8 = 0x04;
+const KNOWN_FLAGS: u8 = USER_PRESENCE | USER_VERIFICATION;
+
 /// A signature as a file claims it: nothing in it holds until [`verify`](Self::verify) says so.
 pub struct UntrustedSignature {
     key: NewsroomKey,
     hash: Hash,
     signature: [u8; 64],
+    /// There exactly if the key is a hardware key.
+    moment: Option<Moment>,
+}
+
+/// What a hardware key says, and signs, of the moment of signing.
+#[derive(Clone, Copy)]
+struct Moment {
+    flags: u8,
+    counter: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -75,16 +103,34 @@ impl UntrustedSignature {
     /// The key that made this signature of `message`.
     ///
     /// # Errors
-    /// [`RosterError::BadSignature`].
+    /// [`RosterError::BadSignature`], [`RosterError::NoUserPresence`].
     pub fn verify(&self, message: &[u8]) -> Result<&NewsroomKey, RosterError> {
-        let NewsroomKey::Ed25519(key) = &self.key;
-        signature::UnparsedPublicKey::new(&signature::ED25519, key)
-            .verify(&signed_bytes(self.hash, message), &self.signature)
-            .map_err(|_| RosterError::BadSignature)?;
+        let bytes = signed_bytes(self.hash, message);
+        match (&self.key, self.moment) {
+            (NewsroomKey::Ed25519(key), None) => self.verify_with(key, &bytes)?,
+            (NewsroomKey::SkEd25519 { key, application }, Some(moment)) => {
+                self.verify_with(key, &moment.signed_bytes(application, &bytes))?;
+                if moment.flags & USER_PRESENCE == 0 {
+                    return Err(RosterError::NoUserPresence);
+                }
+            }
+            // `from_blob` lets no mixture in
+            _ => return Err(RosterError::BadSignature),
+        }
         Ok(&self.key)
     }
 
-    fn from_blob(blob: &[u8]) -> Result<Self, RosterError> {
+    fn verify_with(&self, key: &[u8; 32], bytes: &[u8]) -> Result<(), RosterError> {
+        signature::UnparsedPublicKey::new(&signature::ED25519, key)
+            .verify(bytes, &self.signature)
+            .map_err(|_| RosterError::BadSignature)
+    }
+
+    /// Reads what is inside one signature's armor.
+    ///
+    /// # Errors
+    /// [`RosterError::MalformedSignature`], [`RosterError::WrongNamespace`].
+    pub fn from_blob(blob: &[u8]) -> Result<Self, RosterError> {
         let malformed = RosterError::MalformedSignature;
         let fields = Fields::read(blob).ok_or(malformed("it is cut short or too long"))?;
         if fields.magic != MAGIC || fields.version != 1 || !fields.reserved.is_empty() {
@@ -93,16 +139,34 @@ impl UntrustedSignature {
         if fields.namespace != NAMESPACE.as_bytes() {
             return Err(RosterError::WrongNamespace);
         }
-        let key = NewsroomKey::from_wire(fields.key);
-        let key = key.ok_or(malformed("its key is of an unsupported kind; use ssh-ed25519"))?;
-        let signature = ed25519_signature(fields.signature);
-        let signature = signature.ok_or(malformed("its signature is not the kind of its key"))?;
+        let key = NewsroomKey::from_wire(fields.key).ok_or(malformed(
+            "its key is of an unsupported kind; use ssh-ed25519 or sk-ssh-ed25519@openssh.com",
+        ))?;
+        let (signature, moment) = signature_of(&key, fields.signature)
+            .ok_or(malformed("its signature is not the kind of its key"))?;
+        if moment.is_some_and(|moment| moment.flags & !KNOWN_FLAGS != 0) {
+            return Err(malformed(
+                "the hardware key sets flags other than user presence and verification",
+            ));
+        }
         let hash = match fields.hash {
             b"sha256" => Hash::Sha256,
             b"sha512" => Hash::Sha512,
             _ => return Err(malformed("its hash is neither sha256 nor sha512")),
         };
-        Ok(Self { key, hash, signature })
+        Ok(Self { key, hash, signature, moment })
+    }
+}
+
+impl Moment {
+    /// `PROTOCOL.u2f`: what the hardware key signs when it is asked to sign `bytes`.
+    fn signed_bytes(self, application: &Application, bytes: &[u8]) -> Vec<u8> {
+        let sha256 = |bytes: &[u8]| digest::digest(&digest::SHA256, bytes);
+        let mut signed = sha256(application.as_str().as_bytes()).as_ref().to_vec();
+        signed.push(self.flags);
+        signed.extend_from_slice(&self.counter.to_be_bytes());
+        signed.extend_from_slice(sha256(bytes).as_ref());
+        signed
     }
 }
 
@@ -111,21 +175,29 @@ pub fn signing_bytes(message: &[u8]) -> Vec<u8> {
     signed_bytes(Hash::Sha512, message)
 }
 
-/// The file that says so: `signature` is `key`'s over [`signing_bytes`].
-pub fn armored(key: &NewsroomKey, signature: &[u8; 64]) -> String {
+/// The file that says so: `signature` is over [`signing_bytes`], by the `ssh-ed25519` key `public`.
+/// A hardware key's signature is never made here.
+pub fn armored(public: &[u8; 32], signature: &[u8; 64]) -> String {
+    let key = NewsroomKey::Ed25519(*public);
     let mut inner = Vec::new();
-    put_string(&mut inner, b"ssh-ed25519");
+    put_string(&mut inner, key.kind().as_bytes());
     put_string(&mut inner, signature);
+    armored_blob(&blob(&key, &inner))
+}
 
+fn blob(key: &NewsroomKey, signature: &[u8]) -> Vec<u8> {
     let mut blob = MAGIC.to_vec();
     blob.extend_from_slice(&1_u32.to_be_bytes());
     put_string(&mut blob, &key.to_wire());
     put_string(&mut blob, NAMESPACE.as_bytes());
     put_string(&mut blob, b"");
     put_string(&mut blob, Hash::Sha512.name());
-    put_string(&mut blob, &inner);
+    put_string(&mut blob, signature);
+    blob
+}
 
-    let base64 = BASE64.encode(&blob);
+fn armored_blob(blob: &[u8]) -> String {
+    let base64 = BASE64.encode(blob);
     let mut armored = BEGIN.to_owned();
     let mut rest = base64.as_str();
     while !rest.is_empty() {
@@ -163,11 +235,18 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn ed25519_signature(wire: &[u8]) -> Option<[u8; 64]> {
+/// The signature and, from a hardware key, the moment; `None` if it is not of the key's kind.
+fn signature_of(key: &NewsroomKey, wire: &[u8]) -> Option<([u8; 64], Option<Moment>)> {
     let mut reader = Reader(wire);
     let kind = reader.string()?;
     let signature = reader.string()?.try_into().ok()?;
-    (kind == b"ssh-ed25519" && reader.is_empty()).then_some(signature)
+    let moment = if key.is_hardware() {
+        let [flags] = reader.take(1)?.try_into().ok()?;
+        Some(Moment { flags, counter: reader.u32()? })
+    } else {
+        None
+    };
+    (kind == key.kind().as_bytes() && reader.is_empty()).then_some((signature, moment))
 }
 
 fn unwrap_base64(lines: &str) -> Result<Vec<u8>, RosterError> {
@@ -223,12 +302,43 @@ IAuLPUBShv1KMgWR93Ag6vItN2X9FZXoq38gw=
 -----END SSH SIGNATURE-----
 ";
 
-    fn sign(message: &[u8]) -> (NewsroomKey, String) {
+    /// The same by `ssh-keygen -t ed25519-sk` keys of the software authenticator in
+    /// `tests/authenticator`, touched.
+    const SIGNED_BY_HARDWARE: &str = "\
+-----BEGIN SSH SIGNATURE-----
+U1NIU0lHAAAAAQAAAEoAAAAac2stc3NoLWVkMjU1MTlAb3BlbnNzaC5jb20AAAAgUYcZ3R
+pkaVQMm1PVWjIYLKNeWzBsQPqemgWbAZ+1MQgAAAAEc3NoOgAAAA9zZWFscG9zdC1yb3N0
+ZXIAAAAAAAAABnNoYTUxMgAAAGcAAAAac2stc3NoLWVkMjU1MTlAb3BlbnNzaC5jb20AAA
+BAFf9CphV789U8rKs7S11IoaHZ3Uu2sOLnqpFAsjblxuTbd9bsfD0PKmMLnilbNrjO4HHO
+G6wDenv+Okj0DletAgEAAAAH
+-----END SSH SIGNATURE-----
+";
+
+    fn pair() -> (Ed25519KeyPair, [u8; 32]) {
         let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
-        let key = NewsroomKey::Ed25519(pair.public_key().as_ref().try_into().unwrap());
+        let public = pair.public_key().as_ref().try_into().unwrap();
+        (pair, public)
+    }
+
+    fn sign(message: &[u8]) -> (NewsroomKey, String) {
+        let (pair, public) = pair();
         let signature = pair.sign(&signing_bytes(message));
-        let file = armored(&key, signature.as_ref().try_into().unwrap());
-        (key, file)
+        let file = armored(&public, signature.as_ref().try_into().unwrap());
+        (NewsroomKey::Ed25519(public), file)
+    }
+
+    /// What a hardware key for `application` would sign, with these flags.
+    fn sign_as_hardware(message: &[u8], application: &str, moment: Moment) -> Vec<u8> {
+        let (pair, key) = pair();
+        let application = Application::new(application).unwrap();
+        let signature = pair.sign(&moment.signed_bytes(&application, &signing_bytes(message)));
+        let key = NewsroomKey::SkEd25519 { key, application };
+        let mut inner = Vec::new();
+        put_string(&mut inner, key.kind().as_bytes());
+        put_string(&mut inner, signature.as_ref());
+        inner.push(moment.flags);
+        inner.extend_from_slice(&moment.counter.to_be_bytes());
+        blob(&key, &inner)
     }
 
     fn one(file: &str) -> Result<UntrustedSignature, RosterError> {
@@ -240,7 +350,71 @@ IAuLPUBShv1KMgWR93Ag6vItN2X9FZXoq38gw=
         let read = one(SIGNED).unwrap();
         assert!(read.verify(MESSAGE).is_ok());
         assert!(matches!(read.verify(b"hello\n"), Err(RosterError::BadSignature)));
-        assert_eq!(armored(&read.key, &read.signature), SIGNED);
+        let NewsroomKey::Ed25519(public) = &read.key else { unreachable!() };
+        assert_eq!(armored(public, &read.signature), SIGNED);
+    }
+
+    #[test]
+    fn a_signature_of_a_hardware_key_is_taken() {
+        let read = one(SIGNED_BY_HARDWARE).unwrap();
+        assert_eq!(
+            read.verify(MESSAGE).unwrap().id().to_string(),
+            "SHA256:jlnrgqV7gHMCFNou6dlzYsYQhJED2sqtSr7TsG54lPc",
+        );
+        assert!(matches!(read.verify(b"hello\n"), Err(RosterError::BadSignature)));
+        assert_eq!(armored_blob(&blob_of(SIGNED_BY_HARDWARE)), SIGNED_BY_HARDWARE);
+    }
+
+    #[test]
+    fn a_hardware_key_must_have_been_touched() {
+        let verified = |flags| {
+            let blob = sign_as_hardware(MESSAGE, "ssh:", Moment { flags, counter: 1 });
+            UntrustedSignature::from_blob(&blob)?.verify(MESSAGE).cloned()
+        };
+        // touched, with or without a PIN
+        for flags in [0x01, 0x05] {
+            assert!(verified(flags).is_ok(), "{flags:x}");
+        }
+        for flags in [0x00, 0x04] {
+            assert!(matches!(verified(flags), Err(RosterError::NoUserPresence)), "{flags:x}");
+        }
+        for bit in [0x02, 0x08, 0x10, 0x20, 0x40, 0x80] {
+            let refused = verified(0x01 | bit);
+            assert!(matches!(refused, Err(RosterError::MalformedSignature(_))), "{bit:x}");
+        }
+    }
+
+    #[test]
+    fn kinds_of_keys_and_signatures_are_not_mixed() {
+        let touched = Moment { flags: 1, counter: 1 };
+        let hardware = sign_as_hardware(MESSAGE, "ssh:", touched);
+        assert!(UntrustedSignature::from_blob(&hardware).is_ok());
+        let (pair, public) = pair();
+        let application = Application::new("ssh:").unwrap();
+        let plain = NewsroomKey::Ed25519(public);
+        let sk = NewsroomKey::SkEd25519 { key: public, application };
+        let signature = pair.sign(&signing_bytes(MESSAGE));
+        let inner = |kind: &NewsroomKey, more: &[u8]| {
+            let mut inner = Vec::new();
+            put_string(&mut inner, kind.kind().as_bytes());
+            put_string(&mut inner, signature.as_ref());
+            [&inner, more].concat()
+        };
+        let moment = [1, 0, 0, 0, 1];
+        for (key, inner) in [
+            (&sk, inner(&plain, &[])),
+            (&sk, inner(&sk, &[])),
+            (&sk, inner(&plain, &moment)),
+            (&sk, inner(&sk, &[1, 0, 0, 0, 1, 0])),
+            (&plain, inner(&sk, &[])),
+            (&plain, inner(&plain, &moment)),
+            (&plain, inner(&sk, &moment)),
+        ] {
+            assert!(UntrustedSignature::from_blob(&blob(key, &inner)).is_err());
+        }
+        // what a key in a file signed never counts as a hardware key's
+        let unmoved = UntrustedSignature::from_blob(&blob(&sk, &inner(&sk, &moment))).unwrap();
+        assert!(matches!(unmoved.verify(MESSAGE), Err(RosterError::BadSignature)));
     }
 
     #[test]
@@ -256,7 +430,7 @@ IAuLPUBShv1KMgWR93Ag6vItN2X9FZXoq38gw=
 
     #[test]
     fn another_namespace_is_refused() {
-        let blob = BASE64.decode(lines_of(SIGNED).as_bytes()).unwrap();
+        let blob = blob_of(SIGNED);
         let at = blob.windows(15).position(|w| w == NAMESPACE.as_bytes()).unwrap();
         let mut other = blob;
         other[at..at + 15].copy_from_slice(b"sealpost-rostes");
@@ -284,8 +458,25 @@ IAuLPUBShv1KMgWR93Ag6vItN2X9FZXoq38gw=
         }
     }
 
-    fn lines_of(file: &str) -> String {
-        file.lines().filter(|line| !line.starts_with('-')).collect()
+    fn blob_of(file: &str) -> Vec<u8> {
+        let base64: String = file.lines().filter(|line| !line.starts_with('-')).collect();
+        BASE64.decode(base64.as_bytes()).unwrap()
+    }
+
+    fn flipped(mut blob: Vec<u8>, bit: usize) -> Result<NewsroomKey, RosterError> {
+        blob[bit / 8] ^= 1 << (bit % 8);
+        UntrustedSignature::from_blob(&blob)?.verify(MESSAGE).cloned()
+    }
+
+    #[test]
+    fn no_flipped_bit_survives() {
+        for (file, bytes) in [(SIGNED, 185), (SIGNED_BY_HARDWARE, 228)] {
+            let blob = blob_of(file);
+            assert_eq!(blob.len(), bytes);
+            for bit in 0..bytes * 8 {
+                assert!(flipped(blob.clone(), bit).is_err(), "bit {bit}");
+            }
+        }
     }
 
     proptest! {
@@ -297,12 +488,18 @@ IAuLPUBShv1KMgWR93Ag6vItN2X9FZXoq38gw=
         }
 
         #[test]
-        fn no_flipped_bit_survives(bit in 0..(185_usize * 8)) {
-            let mut blob = BASE64.decode(lines_of(SIGNED).as_bytes()).unwrap();
-            prop_assert_eq!(blob.len(), 185);
-            blob[bit / 8] ^= 1 << (bit % 8);
-            let taken = UntrustedSignature::from_blob(&blob);
-            prop_assert!(taken.and_then(|s| s.verify(MESSAGE).cloned()).is_err());
+        fn what_a_hardware_key_signs_verifies(
+            message in prop::collection::vec(any::<u8>(), 0..200),
+            name in "[!-~]{0,124}",
+            verified in any::<bool>(),
+            counter in any::<u32>(),
+        ) {
+            let flags = if verified { 0x05 } else { 0x01 };
+            let application = format!("ssh:{name}");
+            let blob = sign_as_hardware(&message, &application, Moment { flags, counter });
+            let read = one(&armored_blob(&blob)).unwrap();
+            let by = read.verify(&message).unwrap();
+            prop_assert_eq!(&by.to_string().parse::<NewsroomKey>().unwrap(), by);
         }
 
         #[test]

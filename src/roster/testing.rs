@@ -96,7 +96,8 @@ impl Newsroom {
     /// Signs `roster` as it is, whatever it says.
     pub(crate) fn signature_file(&self, roster: &[u8]) -> Vec<u8> {
         let signature = self.sign(&sshsig::signing_bytes(roster));
-        sshsig::armored(&self.key, &signature).into_bytes()
+        let public = self.pair.public_key().as_ref().try_into().unwrap();
+        sshsig::armored(public, &signature).into_bytes()
     }
 
     /// Version 1, with nobody on it.

@@ -5,7 +5,10 @@ use libfuzzer_sys::fuzz_target;
 use sealpost::roster::{NewsroomId, NewsroomKey, sshsig::UntrustedSignature};
 
 fuzz_target!(|bytes: &[u8]| {
-    for signature in UntrustedSignature::parse_file(bytes).unwrap_or_default() {
+    let mut signatures = UntrustedSignature::parse_file(bytes).unwrap_or_default();
+    // and what is inside the armor, where both kinds of keys are told apart
+    signatures.extend(UntrustedSignature::from_blob(bytes));
+    for signature in signatures {
         let _ = signature.verify(b"message");
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
