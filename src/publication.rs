@@ -33,7 +33,7 @@ const MAX_PUBLIC_KEY: u64 = 16 * 1024;
 /// A missing, unreadable or oversized file, named in the error's text.
 pub fn read(folder: &Path) -> io::Result<UntrustedPublication> {
     let rosters = read_rosters(&folder.join("roster"))?;
-    let batches = read_batches(&folder.join("keys"))?;
+    let batches = read_batches(folder)?;
     Ok(UntrustedPublication { rosters, batches })
 }
 
@@ -74,6 +74,22 @@ pub fn add_roster(folder: &Path, version: u32, signed: &SignedRoster) -> io::Res
     make_folder(&folder.join("roster"))?;
     write(&signature, &signed.1)?;
     write(&json, &signed.0)
+}
+
+/// As [`add_roster`], for a step that a crash may have interrupted: the very same version may be
+/// there already.
+///
+/// # Errors
+/// Failed writes, and another roster of this version.
+pub fn add_roster_again(folder: &Path, version: u32, signed: &SignedRoster) -> io::Result<()> {
+    let (json, signature) = roster_files(&folder.join("roster"), version);
+    if json.exists()
+        && read_named(&json, MAX_DOCUMENT as u64)? == signed.0
+        && read_named(&signature, MAX_SIGNATURE_FILE as u64)? == signed.1
+    {
+        return Ok(());
+    }
+    add_roster(folder, version, signed)
 }
 
 /// Writes a reviewer's batch of sealing keys.
@@ -125,7 +141,9 @@ fn versions(folder: &Path) -> io::Result<Vec<u32>> {
     Ok(versions)
 }
 
-fn read_batches(folder: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
+/// Reads `keys/<reviewer>.json` alone, as [`read`] does.
+pub fn read_batches(folder: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
+    let folder = &folder.join("keys");
     let names = if folder.try_exists()? { json_files(folder)? } else { Vec::new() };
     if names.len() > MAX_BATCHES {
         let text = "keys/ holds more than 1024 files; this is no publication";

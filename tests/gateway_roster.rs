@@ -49,8 +49,10 @@ impl Newsroom {
     }
 
     fn sign_next(&mut self) {
-        let secret = self.ceremony.unlock(|| panic!("the key has no passphrase")).unwrap();
-        self.ceremony.renew(&secret, ISSUED).unwrap();
+        let draft = self.ceremony.next(ISSUED, None).unwrap();
+        let key = self.ceremony.publication().roster().newsroom_key();
+        let secret = self.ceremony.unlock(key, || panic!("the key has no passphrase")).unwrap();
+        self.ceremony.sign(&draft, &[secret]).unwrap();
     }
 }
 

@@ -484,7 +484,8 @@ fn both_keys_sign_a_change_of_key_and_openssh_sees_the_first() {
     let newsroom = Newsroom::new();
     let passphrase = || Ok(SecretText::new(PASSPHRASE.to_owned()));
     let old = Ceremony::open(&newsroom.dir()).unwrap();
-    let secret = old.unlock(passphrase).ok().unwrap();
+    let key = old.publication().roster().newsroom_key();
+    let secret = old.unlock(key, passphrase).ok().unwrap();
     let next = NewsroomSecret::generate(&SystemEntropy::new());
     let today = old.publication().roster().issued();
     let roster = UnsignedRoster::after(old.publication().roster(), today).announcing(next.key());

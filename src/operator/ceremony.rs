@@ -1,37 +1,26 @@
-//! The operator's folder, and the acts that sign a new version of the roster.
-//!
-//! ```text
-//! newsroom_key        0600, OpenSSH's format, under a passphrase; stays here
-//! newsroom_key.pub    what everybody pins
-//! addresses.json      0600, reviewers' mail addresses; for the gateway only
-//! publication/        for everybody: see crate::publication
-//! ```
+//! The operator's folder, and the acts that sign a new version of the roster. What lies where:
+//! `layout`; how a roster gets from an act to its place: `pending`.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{
     OperatorError,
-    newsroom_secret::{COMMENT, NewsroomSecret, Unusable},
+    draft::{Draft, NewKey},
+    layout::{self, Layout, at},
+    newsroom_secret::{NewsroomSecret, Unusable},
+    pending::{self, Waiting},
 };
 use crate::{
     clock::Day,
-    disk, publication,
+    disk,
     random::Entropy,
-    roster::{
-        Address, AddressBook, Card, NewsroomId, Publication, ReviewerName, RosterError,
-        UnsignedRoster,
-    },
+    roster::{AddressBook, NewsroomKey, Publication, SignedBy, UnsignedRoster},
     secret::SecretText,
 };
 
-const MAX_FILE: u64 = 256 * 1024;
-
-/// A newsroom's folder, whose publication was verified against its own public key.
+/// A newsroom's folder, whose publication was verified against its own first key.
 pub struct Ceremony {
-    paths: Paths,
+    layout: Layout,
     publication: Publication,
 }
 
@@ -47,35 +36,67 @@ impl Ceremony {
         today: Day,
         entropy: &dyn Entropy,
     ) -> Result<Self, OperatorError> {
-        let paths = Paths::of(dir);
-        if let Some(there) = paths.all().into_iter().find(|path| path.exists()) {
-            return Err(OperatorError::Exists(there.clone()));
-        }
-        let secret = NewsroomSecret::generate(entropy);
-        let first = UnsignedRoster::first(name, secret.key(), today);
-        let signed = first.sign_with(|_, bytes| Ok::<_, RosterError>(secret.sign(bytes)))?;
+        begin(dir, name, NewKey::generate(passphrase, entropy), today)?;
+        Self::finish(dir)
+    }
 
-        at(dir, disk::private_folder(dir))?;
-        let file = secret.to_openssh(passphrase, entropy);
-        at(&paths.secret, disk::write_private(&paths.secret, file.as_bytes()))?;
-        let public = format!("{} {COMMENT}\n", secret.key());
-        at(&paths.public, disk::write_public(&paths.public, public.as_bytes()))?;
-        paths.write_addresses(&AddressBook::default())?;
-        publication::add_roster(&paths.publication, 1, &signed)
-            .map_err(OperatorError::Publication)?;
-        Self::open(dir)
+    /// The same for a newsroom whose key was made elsewhere, which has to sign before it begins.
+    ///
+    /// # Errors
+    /// If there is a newsroom in `dir`, or a file cannot be written.
+    pub fn init_outside(
+        dir: &Path,
+        name: &str,
+        key: NewsroomKey,
+        today: Day,
+    ) -> Result<Waiting, OperatorError> {
+        begin(dir, name, NewKey::Elsewhere(key), today)
     }
 
     /// Opens the folder of a newsroom.
     ///
     /// # Errors
-    /// If it is none, or its publication does not hold.
+    /// If it is none, its publication does not hold, or a roster waits there.
     pub fn open(dir: &Path) -> Result<Self, OperatorError> {
-        let paths = Paths::of(dir);
-        let public = at(&paths.public, disk::read_limited(&paths.public, MAX_FILE))?;
-        let pin = NewsroomId::from_fingerprint_or_public_key(&String::from_utf8_lossy(&public))?;
-        let publication = paths.read_publication(pin)?;
-        Ok(Self { paths, publication })
+        let layout = Layout::of(dir);
+        nothing_waits(&layout)?;
+        let publication = layout.read_publication(layout.newsroom()?)?;
+        Ok(Self { layout, publication })
+    }
+
+    /// Puts a roster that waited into its place, with all that goes with it, once every signature
+    /// it takes is there. After a crash it is enough to do it again.
+    ///
+    /// # Errors
+    /// If nothing waits, or a signature is missing or does not hold; then nothing was changed.
+    pub fn finish(dir: &Path) -> Result<Self, OperatorError> {
+        let layout = Layout::of(dir);
+        if layout.clear_dropped()? && !layout.pending().exists() {
+            return Self::open(dir);
+        }
+        if !layout.finishing().exists() {
+            Waiting::open(&layout)?.accept()?;
+        }
+        pending::place(&layout)?;
+        Self::open(dir)
+    }
+
+    /// Drops a roster that waits; gives its version.
+    ///
+    /// # Errors
+    /// If none waits, or it is already being put into its place.
+    pub fn discard(dir: &Path) -> Result<u32, OperatorError> {
+        let layout = Layout::of(dir);
+        if layout.finishing().exists() {
+            return Err(OperatorError::HalfDone(layout.dir));
+        }
+        let version = Waiting::open(&layout).map(|waiting| waiting.version());
+        if let Err(OperatorError::NothingWaits(_)) = version {
+            return version;
+        }
+        layout.drop_folder(&layout.pending())?;
+        // what cannot be read any more can be dropped all the same
+        Ok(version.unwrap_or_default())
     }
 
     /// The publication as it stands.
@@ -84,170 +105,98 @@ impl Ceremony {
     }
 
     /// Where it lies.
-    pub fn folder(&self) -> &Path {
-        &self.paths.publication
+    pub fn folder(&self) -> PathBuf {
+        self.layout.publication()
     }
 
-    /// That these cards can be added, before anybody is asked to confirm them.
+    /// The next roster, with nothing changed yet but the day on which it lapses. `by` says what
+    /// becomes of a key that the last roster announced.
     ///
     /// # Errors
-    /// [`OperatorError::NameTaken`], [`OperatorError::KeyTaken`].
-    pub fn may_add(&self, cards: &[Card]) -> Result<(), OperatorError> {
-        let there = self.publication.roster().reviewers().iter();
-        let mut taken: Vec<_> = there.map(|one| (&one.name, one.identity)).collect();
-        for card in cards {
-            for (name, identity) in &taken {
-                if *name == card.name() {
-                    return Err(OperatorError::NameTaken(name.to_string()));
-                }
-                if *identity == card.identity() {
-                    let (name, taken) = (card.name().to_string(), name.to_string());
-                    return Err(OperatorError::KeyTaken { name, taken });
-                }
-            }
-            taken.push((card.name(), card.identity()));
-        }
-        Ok(())
-    }
-
-    /// The private key, for signing. `passphrase` is called if the file asks for one.
-    ///
-    /// # Errors
-    /// If the file is exposed, damaged or another newsroom's, or the passphrase is wrong.
-    pub fn unlock(
-        &self,
-        passphrase: impl FnOnce() -> Result<SecretText, OperatorError>,
-    ) -> Result<NewsroomSecret, OperatorError> {
-        let path = &self.paths.secret;
-        if at(path, disk::is_exposed(path))? {
-            return Err(OperatorError::Exposed(path.clone()));
-        }
-        let file = zeroize::Zeroizing::new(at(path, disk::read_limited(path, MAX_FILE))?);
-        let secret = NewsroomSecret::from_openssh::<Refusal>(&file, || Ok(passphrase()?));
-        let secret = secret.map_err(|refusal| refusal.of(path))?;
-        if secret.key() == *self.publication.roster().newsroom_key() {
-            Ok(secret)
-        } else {
-            Err(OperatorError::OtherKey(path.clone()))
-        }
-    }
-
-    /// Adds the reviewers of these cards, whose fingerprints were confirmed, and signs the next
-    /// roster.
-    pub fn add(
-        &mut self,
-        cards: &[Card],
-        secret: &NewsroomSecret,
-        today: Day,
-    ) -> Result<(), OperatorError> {
-        self.may_add(cards)?;
-        let mut next = self.next(today)?;
-        let mut addresses = self.paths.read_addresses()?;
-        for card in cards {
-            next = next.with_reviewer(card.name().clone(), card.identity());
-            addresses.insert(card.name().clone(), card.mail().clone());
-        }
-        // first what is harmless without the roster, then the roster
-        for card in cards {
-            publication::put_batch(&self.paths.publication, card.name(), card.batch())
-                .map_err(OperatorError::Publication)?;
-        }
-        self.paths.write_addresses(&addresses)?;
-        self.sign(next, secret)
-    }
-
-    /// Signs the next roster without this reviewer, and forgets their keys and mail address.
-    pub fn remove(
-        &mut self,
-        name: &ReviewerName,
-        secret: &NewsroomSecret,
-        today: Day,
-    ) -> Result<(), OperatorError> {
-        let next = self.next(today)?.without_reviewer(name)?;
-        let mut addresses = self.paths.read_addresses()?;
-        addresses.remove(name);
-        self.sign(next, secret)?;
-        publication::remove_batch(&self.paths.publication, name)
-            .map_err(OperatorError::Publication)?;
-        self.paths.write_addresses(&addresses)?;
-        self.reread()
-    }
-
-    /// Signs the next roster with this address of the gateway, in place of an older one of the same
-    /// URL.
-    pub fn address(
-        &mut self,
-        address: Address,
-        secret: &NewsroomSecret,
-        today: Day,
-    ) -> Result<(), OperatorError> {
-        let next = self.next(today)?.with_address(address);
-        self.sign(next, secret)
-    }
-
-    /// Signs the next roster with nothing changed but the day on which it lapses.
-    pub fn renew(&mut self, secret: &NewsroomSecret, today: Day) -> Result<(), OperatorError> {
-        let next = self.next(today)?;
-        self.sign(next, secret)
-    }
-
-    fn next(&self, today: Day) -> Result<UnsignedRoster, OperatorError> {
+    /// [`OperatorError::ClockBehind`], [`OperatorError::NothingAnnounced`].
+    pub fn next(&self, today: Day, by: Option<SignedBy>) -> Result<Draft, OperatorError> {
         let last = self.publication.roster();
         if today < last.issued() {
             return Err(OperatorError::ClockBehind { today, issued: last.issued() });
         }
-        Ok(UnsignedRoster::after(last, today))
+        if by.is_some() && last.next_newsroom_key().is_none() {
+            return Err(OperatorError::NothingAnnounced);
+        }
+        let roster = UnsignedRoster::after_signed_by(last, today, by.unwrap_or_default());
+        Ok(Draft::new(roster, self.layout.read_addresses()?))
     }
 
-    fn sign(&mut self, next: UnsignedRoster, secret: &NewsroomSecret) -> Result<(), OperatorError> {
-        let signed = next.sign_with(|_, bytes| Ok::<_, RosterError>(secret.sign(bytes)))?;
-        let version = self.publication.roster().version().saturating_add(1);
-        publication::add_roster(&self.paths.publication, version, &signed)
-            .map_err(OperatorError::Publication)?;
-        self.reread()
+    /// True if every key that must sign can do it here: its file is in the folder.
+    pub fn signs_here(&self, draft: &Draft) -> bool {
+        let made_elsewhere = matches!(draft.new_key, Some(NewKey::Elsewhere(_)));
+        let here = |key: &NewsroomKey| !key.is_hardware() && self.layout.private_key(key).is_some();
+        !made_elsewhere && draft.known_signers().all(here)
     }
 
-    /// What was written is read back and verified as every gateway and reviewer will.
-    fn reread(&mut self) -> Result<(), OperatorError> {
-        self.publication = self.paths.read_publication(self.publication.newsroom())?;
+    /// The private half of `key`, for signing. `passphrase` is called if the file asks for one.
+    ///
+    /// # Errors
+    /// If the file is not here, exposed, damaged or another key's, or the passphrase is wrong.
+    pub fn unlock(
+        &self,
+        key: &NewsroomKey,
+        passphrase: impl FnOnce() -> Result<SecretText, OperatorError>,
+    ) -> Result<NewsroomSecret, OperatorError> {
+        let Some(path) = self.layout.private_key(key) else {
+            return Err(OperatorError::KeyElsewhere(key.id()));
+        };
+        if at(&path, disk::is_exposed(&path))? {
+            return Err(OperatorError::Exposed(path));
+        }
+        let file = zeroize::Zeroizing::new(layout::read(&path)?);
+        let secret = NewsroomSecret::from_openssh::<Refusal>(&file, || Ok(passphrase()?));
+        let secret = secret.map_err(|refusal| refusal.of(&path))?;
+        if secret.key() == *key { Ok(secret) } else { Err(OperatorError::OtherKey(path)) }
+    }
+
+    /// Signs a draft with the unlocked keys and puts it into its place.
+    pub fn sign(
+        &mut self,
+        draft: &Draft,
+        unlocked: &[NewsroomSecret],
+    ) -> Result<(), OperatorError> {
+        pending::stage(&self.layout, draft, unlocked)?;
+        *self = Self::finish(&self.layout.dir)?;
         Ok(())
     }
+
+    /// Lets a draft wait for signatures that are made outside.
+    pub fn wait(&self, draft: &Draft) -> Result<Waiting, OperatorError> {
+        pending::stage(&self.layout, draft, &[])
+    }
+
+    /// Private keys that are still here although they sign nothing any more.
+    pub fn outlived_keys(&self) -> Vec<PathBuf> {
+        let roster = self.publication.roster();
+        let in_use = [Some(roster.newsroom_key()), roster.next_newsroom_key()];
+        self.layout.outlived_keys(&in_use.into_iter().flatten().collect::<Vec<_>>())
+    }
 }
 
-struct Paths {
-    secret: PathBuf,
-    public: PathBuf,
-    addresses: PathBuf,
-    publication: PathBuf,
+fn begin(dir: &Path, name: &str, key: NewKey, today: Day) -> Result<Waiting, OperatorError> {
+    let layout = Layout::of(dir);
+    nothing_waits(&layout)?;
+    layout.none_there()?;
+    let roster = UnsignedRoster::first(name, key.public(), today);
+    let mut draft = Draft::new(roster, AddressBook::default());
+    draft.new_key = Some(key);
+    at(dir, disk::private_folder(dir))?;
+    pending::stage(&layout, &draft, &[])
 }
 
-impl Paths {
-    fn of(dir: &Path) -> Self {
-        Self {
-            secret: dir.join("newsroom_key"),
-            public: dir.join("newsroom_key.pub"),
-            addresses: dir.join("addresses.json"),
-            publication: dir.join("publication"),
-        }
+fn nothing_waits(layout: &Layout) -> Result<(), OperatorError> {
+    if layout.finishing().exists() {
+        return Err(OperatorError::HalfDone(layout.dir.clone()));
     }
-
-    fn all(&self) -> [&PathBuf; 4] {
-        [&self.secret, &self.public, &self.addresses, &self.publication]
+    if layout.pending().exists() {
+        return Err(OperatorError::Waits(layout.dir.clone()));
     }
-
-    fn read_publication(&self, pin: NewsroomId) -> Result<Publication, OperatorError> {
-        let read = publication::read(&self.publication).map_err(OperatorError::Publication)?;
-        Ok(read.verify(pin)?)
-    }
-
-    fn read_addresses(&self) -> Result<AddressBook, OperatorError> {
-        let bytes = at(&self.addresses, disk::read_limited(&self.addresses, MAX_FILE))?;
-        Ok(AddressBook::parse(&bytes)?)
-    }
-
-    fn write_addresses(&self, book: &AddressBook) -> Result<(), OperatorError> {
-        at(&self.addresses, disk::write_private(&self.addresses, &book.to_bytes()))
-    }
+    Ok(())
 }
 
 /// What stands between a key's file and its use.
@@ -278,8 +227,4 @@ impl From<OperatorError> for Refusal {
     fn from(error: OperatorError) -> Self {
         Self::Person(error)
     }
-}
-
-fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, OperatorError> {
-    result.map_err(|error| OperatorError::File { path: path.to_owned(), error })
 }

@@ -8,149 +8,32 @@
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::Parser as _;
 
 use super::{
     OperatorError,
+    arguments::{Cli, Command, Folder, Signing},
     ceremony::Ceremony,
-    newsroom_secret::NewsroomSecret,
+    draft::{Draft, NewKey},
+    layout,
     poster::{self, PosterLanguage},
     show::Shown,
+    tell,
 };
 use crate::{
     clock::{Clock, Day, EpochLength, SystemClock},
     disk, passphrase, publication,
     random::SystemEntropy,
-    roster::{
-        Address, Card, CardFingerprint, MAX_DOCUMENT, ReviewerName, RosterError, UntrustedBatch,
-        UntrustedCard,
-    },
+    roster::{Address, Card, CardFingerprint, MAX_DOCUMENT, UntrustedBatch, UntrustedCard},
     secret::SecretText,
 };
 
 const KEY: &str = "the newsroom key";
-
-/// Signs who may open a newsroom's tips. Works offline.
-#[derive(Parser)]
-#[command(name = "sealpost-operator", version, arg_required_else_help = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Make a newsroom: its key, an empty roster, and the publication folder
-    Init {
-        #[command(flatten)]
-        folder: Folder,
-        /// What the newsroom calls itself; everybody sees it
-        #[arg(long)]
-        name: String,
-        /// Leave the newsroom key unprotected: whoever copies the file can name reviewers
-        #[arg(long, conflicts_with = "passphrase_file")]
-        no_passphrase: bool,
-    },
-    /// Add reviewers by their cards and sign the next roster
-    Add {
-        #[command(flatten)]
-        folder: Folder,
-        /// The fingerprint of a card, as its reviewer told it over another channel than the card
-        /// came by; once for each card, instead of being asked. Copying it from the card's own file
-        /// confirms nothing
-        #[arg(long, value_name = "HEX", value_parser = str::parse::<CardFingerprint>)]
-        fingerprint: Vec<CardFingerprint>,
-        /// Card files that `sealpost-reviewer init` made
-        #[arg(required = true)]
-        card: Vec<PathBuf>,
-    },
-    /// Remove a reviewer and sign the next roster: the very next tip is no longer sealed to them
-    Remove {
-        #[command(flatten)]
-        folder: Folder,
-        /// The reviewer's name on the roster
-        #[arg(value_parser = str::parse::<ReviewerName>)]
-        name: ReviewerName,
-    },
-    /// Add or replace an address of the gateway and sign the next roster
-    Address {
-        #[command(flatten)]
-        folder: Folder,
-        #[command(flatten)]
-        address: AddressArgs,
-    },
-    /// Sign the next roster with nothing changed, good for another 90 days
-    Renew {
-        #[command(flatten)]
-        folder: Folder,
-    },
-    /// Show a publication
-    Show {
-        /// The publication's folder
-        publication: PathBuf,
-    },
-    /// Check a publication against the newsroom key you know: every signature from the first on
-    Verify {
-        /// The publication's folder
-        publication: PathBuf,
-        /// The newsroom's public key file, or its fingerprint (SHA256:…)
-        #[arg(long, value_name = "FILE|FINGERPRINT")]
-        newsroom_key: String,
-    },
-    /// Draw a page to print: the form's address, the newsroom's fingerprint, and how to check both
-    Poster {
-        /// The newsroom's folder, or a publication's
-        #[arg(long)]
-        dir: PathBuf,
-        /// The language of the page
-        #[arg(long)]
-        language: PosterLanguage,
-        /// Where sources find the form (….onion or https://…), if it is not the roster's only onion
-        #[arg(long, value_name = "ADDRESS")]
-        address: Option<String>,
-        /// Write the page (SVG) to this file and not to standard output
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
-}
-
-#[derive(Args)]
-struct Folder {
-    /// The newsroom's folder
-    #[arg(long)]
-    dir: PathBuf,
-    /// Read the passphrase from this file (mode 0600) instead of asking; the environment variable
-    /// SEALPOST_PASSPHRASE_FILE does the same
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
-}
-
-#[derive(Args)]
-struct AddressArgs {
-    /// An onion service: its host name
-    #[arg(long, value_name = "HOST", required_unless_present = "url", conflicts_with = "url")]
-    onion: Option<String>,
-    /// A TLS listener: https://host:port
-    #[arg(long, requires = "tls")]
-    url: Option<String>,
-    /// SHA-256 of the listener's TLS public key, as `sealpost-gateway init` prints it
-    #[arg(long, value_name = "HEX", requires = "url", value_parser = tls_key)]
-    tls: Option<TlsKey>,
-    /// SHA-256 of the TLS public key that will replace it
-    #[arg(long, value_name = "HEX", requires = "url", value_parser = tls_key)]
-    next: Option<TlsKey>,
-}
-
-type TlsKey = [u8; 32];
-
-fn tls_key(text: &str) -> Result<TlsKey, &'static str> {
-    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
-    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or("64 hexadecimal digits are expected")
-}
+const NEW_KEY: &str = "the new newsroom key";
 
 /// Runs the program with the arguments it was started with.
 pub fn main() -> ExitCode {
@@ -179,18 +62,37 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 impl Command {
     fn run(self, today: Day) -> Result<(), OperatorError> {
         match self {
-            Self::Init { folder, name, no_passphrase } => {
+            Self::Init { folder, name, newsroom_key: Some(file), .. } => {
+                init_outside(&folder, &name, &file, today)
+            }
+            Self::Init { folder, name, no_passphrase, .. } => {
                 init(&folder, &name, no_passphrase, today)
             }
-            Self::Add { folder, card, fingerprint } => add(&folder, &card, &fingerprint, today),
-            Self::Remove { folder, name } => {
-                folder.sign(|ceremony, secret| ceremony.remove(&name, secret, today))
+            Self::Add { folder, signing, card, fingerprint } => {
+                let cards =
+                    card.iter().map(|file| read_card(file)).collect::<Result<Vec<_>, _>>()?;
+                act(&folder, &signing, today, |draft| {
+                    let draft = draft.add(&cards)?;
+                    confirm_all(&cards, &fingerprint, today)?;
+                    Ok(draft)
+                })
             }
-            Self::Address { folder, address } => {
+            Self::Remove { folder, signing, name } => {
+                act(&folder, &signing, today, |draft| draft.remove(&name))
+            }
+            Self::Address { folder, signing, address } => {
                 let address = address.parse()?;
-                folder.sign(|ceremony, secret| ceremony.address(address, secret, today))
+                act(&folder, &signing, today, |draft| Ok(draft.address(address)))
             }
-            Self::Renew { folder } => folder.sign(|ceremony, secret| ceremony.renew(secret, today)),
+            Self::Renew { folder, signing } => act(&folder, &signing, today, Ok),
+            Self::ChangeKey { folder, signing, new_key: Some(file), .. } => {
+                change_key_outside(&folder, &signing, &file, today)
+            }
+            Self::ChangeKey { folder, signing, new_passphrase_file, no_passphrase, .. } => {
+                change_key(&folder, &signing, new_passphrase_file.as_deref(), no_passphrase, today)
+            }
+            Self::Finish { dir } => finish(&dir),
+            Self::Discard { dir } => discard(&dir),
             Self::Show { publication } => show(&publication, today),
             Self::Verify { publication, newsroom_key } => {
                 verify(&publication, &newsroom_key, today)
@@ -203,39 +105,116 @@ impl Command {
 }
 
 fn init(folder: &Folder, name: &str, no_passphrase: bool, today: Day) -> Result<(), OperatorError> {
-    let passphrase = if no_passphrase {
-        eprintln!(
-            "warning: the newsroom key is not protected; whoever copies it can name reviewers"
-        );
-        None
-    } else {
-        Some(passphrase::new(folder.passphrase_file.as_deref(), KEY)?)
-    };
+    let passphrase = new_passphrase(folder.passphrase_file.as_deref(), no_passphrase)?;
     let entropy = SystemEntropy::new();
     let ceremony = Ceremony::init(&folder.dir, name, passphrase.as_ref(), today, &entropy)?;
-    println!("The newsroom {name} begins. Its fingerprint, for everybody to pin:");
-    println!("  {}", ceremony.publication().newsroom());
-    println!("Keep {} offline, with a copy.", folder.dir.display());
-    println!("Hand out {}: everything in it is public.", ceremony.folder().display());
+    tell::begun(&ceremony, &folder.dir);
     Ok(())
 }
 
-fn add(
+fn init_outside(folder: &Folder, name: &str, file: &Path, today: Day) -> Result<(), OperatorError> {
+    let key = layout::read_public_key(file)?;
+    let waiting = Ceremony::init_outside(&folder.dir, name, key.clone(), today)?;
+    tell::waits(&waiting, &folder.dir, Some((&key, file)));
+    Ok(())
+}
+
+/// Makes the next roster, and has it signed: here, if the keys that must sign are here, or outside.
+fn act(
     folder: &Folder,
-    files: &[PathBuf],
-    fingerprints: &[CardFingerprint],
+    signing: &Signing,
+    today: Day,
+    change: impl FnOnce(Draft) -> Result<Draft, OperatorError>,
+) -> Result<(), OperatorError> {
+    let mut ceremony = Ceremony::open(&folder.dir)?;
+    let draft = change(ceremony.next(today, signing.signed_by())?)?;
+    if signing.sign_outside || !ceremony.signs_here(&draft) {
+        tell::waits(&ceremony.wait(&draft)?, &folder.dir, None);
+        return Ok(());
+    }
+    sign(folder, &mut ceremony, &draft)
+}
+
+fn sign(folder: &Folder, ceremony: &mut Ceremony, draft: &Draft) -> Result<(), OperatorError> {
+    let unlock = |key| {
+        let ask = || Ok(passphrase::existing(folder.passphrase_file.as_deref(), KEY)?);
+        ceremony.unlock(key, ask)
+    };
+    let unlocked = draft.known_signers().map(unlock).collect::<Result<Vec<_>, _>>()?;
+    ceremony.sign(draft, &unlocked)?;
+    tell::signed(ceremony, &folder.dir);
+    Ok(())
+}
+
+fn change_key(
+    folder: &Folder,
+    signing: &Signing,
+    new_passphrase_file: Option<&Path>,
+    no_passphrase: bool,
     today: Day,
 ) -> Result<(), OperatorError> {
     let mut ceremony = Ceremony::open(&folder.dir)?;
-    let cards = files.iter().map(|file| read_card(file)).collect::<Result<Vec<_>, _>>()?;
-    ceremony.may_add(&cards)?;
-    for card in &cards {
+    let draft = ceremony.next(today, signing.signed_by())?;
+    if signing.sign_outside || !ceremony.signs_here(&draft) {
+        return Err(OperatorError::NewKeyElsewhere);
+    }
+    let passphrase = new_passphrase(new_passphrase_file, no_passphrase)?;
+    let key = NewKey::generate(passphrase.as_ref(), &SystemEntropy::new());
+    sign(folder, &mut ceremony, &draft.change_key(key))
+}
+
+fn change_key_outside(
+    folder: &Folder,
+    signing: &Signing,
+    file: &Path,
+    today: Day,
+) -> Result<(), OperatorError> {
+    let key = layout::read_public_key(file)?;
+    let ceremony = Ceremony::open(&folder.dir)?;
+    let draft = ceremony.next(today, signing.signed_by())?;
+    let draft = draft.change_key(NewKey::Elsewhere(key.clone()));
+    tell::waits(&ceremony.wait(&draft)?, &folder.dir, Some((&key, file)));
+    Ok(())
+}
+
+fn finish(dir: &Path) -> Result<(), OperatorError> {
+    let ceremony = Ceremony::finish(dir)?;
+    if ceremony.publication().roster().version() == 1 {
+        tell::begun(&ceremony, dir);
+    } else {
+        tell::signed(&ceremony, dir);
+    }
+    Ok(())
+}
+
+fn discard(dir: &Path) -> Result<(), OperatorError> {
+    Ceremony::discard(dir)?;
+    println!("Dropped the roster that waited for its signature. Nothing else was changed.");
+    Ok(())
+}
+
+fn new_passphrase(
+    file: Option<&Path>,
+    no_passphrase: bool,
+) -> Result<Option<SecretText>, OperatorError> {
+    if no_passphrase {
+        eprintln!(
+            "warning: the newsroom key is not protected; whoever copies it can name reviewers"
+        );
+        return Ok(None);
+    }
+    Ok(Some(passphrase::new(file, NEW_KEY)?))
+}
+
+fn confirm_all(
+    cards: &[Card],
+    fingerprints: &[CardFingerprint],
+    today: Day,
+) -> Result<(), OperatorError> {
+    for card in cards {
         confirm(card, fingerprints)?;
         warn_of_missing_keys(card, today);
     }
-    let secret = folder.unlock(&ceremony)?;
-    ceremony.add(&cards, &secret, today)?;
-    signed(&ceremony);
     Ok(())
 }
 
@@ -243,7 +222,7 @@ fn read_card(path: &Path) -> Result<Card, OperatorError> {
     let bytes = disk::read_limited(path, MAX_DOCUMENT as u64);
     let bytes = bytes.map_err(|error| OperatorError::File { path: path.to_owned(), error })?;
     let card = UntrustedCard(bytes).verify();
-    card.map_err(|error| OperatorError::Card { path: path.to_owned(), error })
+    card.map_err(|error| OperatorError::Input { path: path.to_owned(), error })
 }
 
 /// Lets the operator vouch that the card is the reviewer's and nobody else's.
@@ -334,45 +313,4 @@ fn draw_poster(
     eprintln!("  address      {shown}");
     eprintln!("This must be the form's address, not the desk's: open it in Tor Browser first.");
     Ok(())
-}
-
-/// Says what was signed.
-fn signed(ceremony: &Ceremony) {
-    let roster = ceremony.publication().roster();
-    let names: Vec<_> = roster.reviewers().iter().map(|one| one.name.as_str()).collect();
-    let who = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
-    println!("Signed roster {}, good until {}: {who}.", roster.version(), roster.lapses());
-    println!("Hand out {} again, whole.", ceremony.folder().display());
-}
-
-impl Folder {
-    fn unlock(&self, ceremony: &Ceremony) -> Result<NewsroomSecret, OperatorError> {
-        let ask = || -> Result<SecretText, OperatorError> {
-            Ok(passphrase::existing(self.passphrase_file.as_deref(), KEY)?)
-        };
-        ceremony.unlock(ask)
-    }
-
-    fn sign(
-        &self,
-        act: impl FnOnce(&mut Ceremony, &NewsroomSecret) -> Result<(), OperatorError>,
-    ) -> Result<(), OperatorError> {
-        let mut ceremony = Ceremony::open(&self.dir)?;
-        let secret = self.unlock(&ceremony)?;
-        act(&mut ceremony, &secret)?;
-        signed(&ceremony);
-        Ok(())
-    }
-}
-
-impl AddressArgs {
-    fn parse(&self) -> Result<Address, RosterError> {
-        match (&self.onion, &self.url) {
-            (Some(host), _) => Address::onion(host),
-            (None, url) => {
-                let tls = self.tls.into_iter().chain(self.next).collect();
-                Address::url(url.as_deref().unwrap_or_default(), tls)
-            }
-        }
-    }
 }

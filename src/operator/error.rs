@@ -2,7 +2,12 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{clock::Day, passphrase::PassphraseError, publication::PinError, roster::RosterError};
+use crate::{
+    clock::Day,
+    passphrase::PassphraseError,
+    publication::PinError,
+    roster::{NewsroomId, RosterError},
+};
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -21,14 +26,75 @@ pub enum OperatorError {
     /// A roster, card or key was refused.
     #[error(transparent)]
     Roster(#[from] RosterError),
-    /// A card was refused.
+    /// A file that somebody brought was refused: a card, a public key, a signature.
     #[error("{path}: {error}", path = path.display())]
-    Card {
+    Input {
         /// Which one.
         path: PathBuf,
         /// Why.
         error: RosterError,
     },
+    /// A roster waits for its signature.
+    #[error(
+        "a roster waits in {dir}/pending for its signature; first finish it (`sealpost-operator \
+         finish --dir {dir}`) or drop it (`sealpost-operator discard --dir {dir}`)",
+        dir = .0.display()
+    )]
+    Waits(PathBuf),
+    /// A signed roster is only partly in its place.
+    #[error(
+        "a signed roster is only partly in its place; run `sealpost-operator finish --dir {dir}`, \
+         which can be repeated",
+        dir = .0.display()
+    )]
+    HalfDone(PathBuf),
+    /// No roster waits.
+    #[error("nothing waits for a signature in {dir}", dir = .0.display())]
+    NothingWaits(PathBuf),
+    /// A signature is missing.
+    #[error("{path} is missing; sign first: {command}", path = path.display())]
+    NotSigned {
+        /// Which one.
+        path: PathBuf,
+        /// How it is made.
+        command: String,
+    },
+    /// A signature by another key than asked for.
+    #[error(
+        "{path} is a signature by {found}, but {wanted} has to sign; nothing was changed",
+        path = path.display()
+    )]
+    WrongSigner {
+        /// The signature's file.
+        path: PathBuf,
+        /// Whose it is.
+        found: NewsroomId,
+        /// Whose it should be.
+        wanted: NewsroomId,
+    },
+    /// Two signatures where one belongs.
+    #[error("{path} holds two signatures; each key's belongs into a file of its own", path = .0.display())]
+    TwoSignatures(PathBuf),
+    /// What waits was changed by hand, or the publication was.
+    #[error("{path} is not the next roster of this newsroom; discard it and start again", path = path.display())]
+    Stale {
+        /// What is wrong.
+        path: PathBuf,
+    },
+    /// A choice of signers where there is none.
+    #[error(
+        "no next newsroom key is announced, so only the present one can sign; leave out --signed-by"
+    )]
+    NothingAnnounced,
+    /// The key that has to sign is not in the folder.
+    #[error("the newsroom key {0} is not in this folder; sign outside, with --sign-outside")]
+    KeyElsewhere(NewsroomId),
+    /// A key cannot be made here when the present one signs elsewhere.
+    #[error(
+        "the present newsroom key signs outside; make the next one there, too, and give its public \
+         half with --new-key FILE.pub"
+    )]
+    NewKeyElsewhere,
     /// No passphrase.
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),

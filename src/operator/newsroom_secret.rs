@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     random::{self, Entropy},
-    roster::NewsroomKey,
+    roster::{NewsroomKey, sshsig},
     secret::{SecretKey, SecretText},
 };
 
@@ -52,6 +52,11 @@ impl NewsroomSecret {
     #[expect(clippy::expect_used, reason = "RFC 8032 §5.1.6: a signature has 64 bytes")]
     pub fn sign(&self, bytes: &[u8]) -> [u8; 64] {
         pair(&self.seed).sign(bytes).as_ref().try_into().expect("64 bytes")
+    }
+
+    /// The signature's file, as `ssh-keygen -Y sign` would write it beside the roster's.
+    pub(super) fn sign_roster(&self, roster: &[u8]) -> String {
+        sshsig::armored(&self.public, &self.sign(&sshsig::signing_bytes(roster)))
     }
 
     /// The key's file, under a passphrase if one is given.

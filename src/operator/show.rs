@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     clock::{Day, Epoch, EpochLength},
-    roster::{Address, Publication, Roster, RosterReviewer},
+    roster::{Address, NewsroomKey, Publication, Roster, RosterReviewer},
 };
 
 /// Shows a publication as of a day.
@@ -19,6 +19,12 @@ impl fmt::Display for Shown<'_> {
         let (version, issued) = (roster.version(), roster.issued());
         writeln!(f, "{}", roster.newsroom_name())?;
         writeln!(f, "  fingerprint  {}", self.publication.newsroom())?;
+        if roster.newsroom_key().id() != self.publication.newsroom() {
+            writeln!(f, "  key now      {}", key(roster.newsroom_key()))?;
+        }
+        if let Some(next) = roster.next_newsroom_key() {
+            writeln!(f, "  key next     {}", key(next))?;
+        }
         writeln!(f, "  roster       version {version}, signed on {issued}")?;
         writeln!(f, "  lapses       {}", self.lapses())?;
         self.reviewers(f)?;
@@ -80,6 +86,11 @@ impl Shown<'_> {
         }
         Ok(())
     }
+}
+
+fn key(key: &NewsroomKey) -> String {
+    let kind = if key.is_hardware() { ", a hardware key" } else { "" };
+    format!("{}{kind}", key.id())
 }
 
 fn addresses(f: &mut fmt::Formatter<'_>, addresses: &[Address]) -> fmt::Result {

@@ -7,6 +7,7 @@ use super::{
 };
 
 /// The publication folder's files as bytes, unchecked.
+#[derive(Default)]
 pub struct UntrustedPublication {
     /// `roster/NNNN.json` and `roster/NNNN.sig`, from version 1 on.
     pub rosters: Vec<(Vec<u8>, Vec<u8>)>,

@@ -30,16 +30,7 @@ impl NewsroomId {
         if text.starts_with("SHA256:") {
             return text.parse();
         }
-        if text.starts_with("-----BEGIN") {
-            return Err(RosterError::PrivateKey);
-        }
-        // the third word of a public key file is a comment, of any number of words
-        let mut words = text.split_ascii_whitespace();
-        let line = [words.next(), words.next()].map(Option::unwrap_or_default).join(" ");
-        if text.lines().count() > 1 {
-            return Err(RosterError::NotANewsroomKey);
-        }
-        Ok(line.parse::<NewsroomKey>()?.id())
+        Ok(NewsroomKey::from_public_key_file(text)?.id())
     }
 
     /// 64 lowercase hexadecimal digits, as JSON has it.
@@ -101,6 +92,24 @@ impl Application {
 }
 
 impl NewsroomKey {
+    /// Reads the content of an OpenSSH public key file: one line.
+    ///
+    /// # Errors
+    /// [`RosterError::NotANewsroomKey`], [`RosterError::PrivateKey`].
+    pub fn from_public_key_file(text: &str) -> Result<Self, RosterError> {
+        let text = text.trim();
+        if text.starts_with("-----BEGIN") {
+            return Err(RosterError::PrivateKey);
+        }
+        // the third word of a public key file is a comment, of any number of words
+        let mut words = text.split_ascii_whitespace();
+        let line = [words.next(), words.next()].map(Option::unwrap_or_default).join(" ");
+        if text.lines().count() > 1 {
+            return Err(RosterError::NotANewsroomKey);
+        }
+        line.parse()
+    }
+
     /// The fingerprint of this key: the newsroom's name, if it is its first key.
     pub fn id(&self) -> NewsroomId {
         let mut id = [0; 32];
