@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "what is skipped is said")]
 
 mod canaries;
+mod change_of_key;
 mod cleaning_corpus;
 mod codename_vectors;
 mod compromise_drill;
@@ -11,11 +12,13 @@ mod config;
 mod form_bad_input;
 mod gateway_cannot_open;
 mod gateway_roster;
+mod hardware_key;
 mod import_directions;
 mod interop_age;
 mod key_batches;
 mod notice;
 mod operator;
+mod outside_signing;
 mod poster;
 mod publication;
 mod request_signatures;
@@ -34,3 +37,4 @@ mod moving_clock;
 mod newsroom;
 mod oracle;
 mod place;
+mod ssh;

@@ -35,9 +35,11 @@ impl Newsroom {
         let dir = temporary.path().join("newsroom");
         let entropy = SystemEntropy::new();
         let mut ceremony = Ceremony::init(&dir, name, None, TODAY, &entropy).unwrap();
-        let key = ceremony.unlock(|| unreachable!("there is no passphrase")).unwrap();
         for address in addresses {
-            ceremony.address(address.clone(), &key, TODAY).unwrap();
+            let draft = ceremony.next(TODAY, None).unwrap().address(address.clone());
+            let key = ceremony.publication().roster().newsroom_key();
+            let secret = ceremony.unlock(key, || unreachable!("there is no passphrase")).unwrap();
+            ceremony.sign(&draft, &[secret]).unwrap();
         }
         let id = ceremony.publication().newsroom();
         Self { temporary, id }

@@ -77,7 +77,7 @@ fn a_gateway_whose_clock_went_back_takes_no_tip() {
 }
 
 /// Sends a tip, and counts the recipients of the envelope that it became.
-fn stanzas(newsroom: &Newsroom, gateway: &Gateway) -> usize {
+pub(crate) fn stanzas(newsroom: &Newsroom, gateway: &Gateway) -> usize {
     let before = newsroom.stored();
     let answer = gateway.post("/en", &Form::new().field("message", "for whoever is on the roster"));
     assert_eq!(answer.status, 200, "{}", answer.body);

@@ -37,31 +37,45 @@ impl Newsroom {
         config: &str,
         environment: Vec<(&'static str, OsString)>,
     ) -> Self {
-        let dir = TempDir::new().unwrap();
-        let mut newsroom = Self { dir, tls_key: [0; 32], environment };
+        let mut newsroom = Self { environment, ..Self::empty() };
         newsroom.ok("operator", "init --dir operator --name Ridge-Desk --no-passphrase");
         for name in reviewers {
-            newsroom.ok(
-                "reviewer",
-                &format!("init --dir {name} --name {name} --mail {name}@localhost --no-passphrase"),
-            );
+            newsroom.come(name);
             newsroom.add(name);
         }
-        let made = newsroom.ok(
-            "gateway",
-            "init --dir gateway --publication operator/publication \
-             --newsroom-key operator/newsroom_key.pub --addresses operator/addresses.json \
-             --tips 127.0.0.1:0 --desk 127.0.0.1:0",
-        );
-        let key = made.split_whitespace().skip_while(|word| *word != "--tls").nth(1).unwrap();
-        let key = data_encoding::HEXLOWER.decode(key.as_bytes()).unwrap();
-        newsroom.tls_key = key.try_into().unwrap();
-        newsroom.configure(config);
+        newsroom.set_up_gateway("operator/newsroom_key.pub", config);
         newsroom
     }
 
-    /// The operator adds a reviewer's card, whose fingerprint has been compared.
-    pub(crate) fn add(&self, name: &str) {
+    /// A folder in which nothing has been made yet.
+    pub(crate) fn empty() -> Self {
+        Self { dir: TempDir::new().unwrap(), tls_key: [0; 32], environment: Vec::new() }
+    }
+
+    /// Sets up the gateway for the publication as it is, pinned to `newsroom_key`.
+    pub(crate) fn set_up_gateway(&mut self, newsroom_key: &str, config: &str) {
+        let made = self.ok(
+            "gateway",
+            &format!(
+                "init --dir gateway --publication operator/publication \
+                 --newsroom-key {newsroom_key} --addresses operator/addresses.json \
+                 --tips 127.0.0.1:0 --desk 127.0.0.1:0"
+            ),
+        );
+        let key = made.split_whitespace().skip_while(|word| *word != "--tls").nth(1).unwrap();
+        let key = data_encoding::HEXLOWER.decode(key.as_bytes()).unwrap();
+        self.tls_key = key.try_into().unwrap();
+        self.configure(config);
+    }
+
+    /// Somebody makes their keys and their card.
+    pub(crate) fn come(&self, name: &str) {
+        let who = format!("--dir {name} --name {name} --mail {name}@localhost");
+        self.ok("reviewer", &format!("init {who} --no-passphrase"));
+    }
+
+    /// The operator adds a reviewer's card, whose fingerprint has been compared; what they are told.
+    pub(crate) fn add(&self, name: &str) -> String {
         let card = self.ok("reviewer", &format!("card --dir {name}"));
         let line = card.lines().find(|line| line.to_lowercase().contains("fingerprint")).unwrap();
         let words = line.split(':').next_back().unwrap();
@@ -69,7 +83,7 @@ impl Newsroom {
         self.ok(
             "operator",
             &format!("add --dir operator {name}/card.json --fingerprint {fingerprint}"),
-        );
+        )
     }
 
     /// Adds lines to the gateway's configuration.
@@ -117,6 +131,15 @@ impl Newsroom {
         let (out, err) = (text(&done.stdout), text(&done.stderr));
         assert!(done.status.success(), "sealpost-{role} {line}\n{out}{err}");
         out
+    }
+
+    /// Runs one command that must be refused; its one sentence.
+    pub(crate) fn refused(&self, role: &str, line: &str) -> String {
+        let done = self.run(role, line);
+        let complaint = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "sealpost-{role} {line}\n{complaint}");
+        assert_eq!(complaint.lines().count(), 1, "one sentence: {complaint}");
+        complaint
     }
 
     /// Starts the gateway.
