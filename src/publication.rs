@@ -235,6 +235,14 @@ mod tests {
         let (folder, _) = folder();
         let again = add_roster(folder.path(), 2, &(b"{}".to_vec(), Vec::new()));
         assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+
+        let read = read(folder.path()).unwrap();
+        add_roster_again(folder.path(), 2, &read.rosters[1]).unwrap();
+        let other = (read.rosters[1].0.clone(), read.rosters[2].1.clone());
+        for other in [&other, &read.rosters[2]] {
+            let refused = add_roster_again(folder.path(), 2, other).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        }
     }
 
     #[test]

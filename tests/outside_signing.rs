@@ -169,6 +169,11 @@ fn nothing_but_the_right_signature_is_taken() {
     stranger.sign("sealpost-roster", &json);
     refusal("which is not this newsroom's key");
 
+    fs::rename(&json, json.with_file_name("0004.json")).unwrap();
+    refusal("0004.json is not the next roster");
+    fs::remove_file(json.with_file_name("0004.json")).unwrap();
+    refusal("is not the next roster of this newsroom; discard it");
+
     fs::write(&json, &roster).unwrap();
     key.sign("sealpost-roster", &json);
     newsroom.ok("operator", "finish --dir operator");

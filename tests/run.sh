@@ -83,9 +83,9 @@ install_go() {
 
 install_tools() {
   step "tools"
-  # build: gcc, g++; oracles: exiftool, imagemagick, tar, curl, ssh-keygen; strace for the canaries; exim for notices;
-  # faketime for a clock that is moved; posters: rsvg, xmllint, zbar
-  install_debian_packages gcc g++ libc6-dev binutils strace libimage-exiftool-perl imagemagick openssh-client \
+  # build: gcc, g++; oracles: exiftool, imagemagick, tar, curl, ssh-keygen; libssl: the hardware key made of software;
+  # strace for the canaries and crashes; exim for notices; faketime for a clock that is moved; posters: rsvg, xmllint, zbar
+  install_debian_packages gcc g++ libc6-dev libssl-dev binutils strace libimage-exiftool-perl imagemagick openssh-client \
     exim4-daemon-light openssl tar curl faketime python3-venv librsvg2-bin libxml2-utils zbar-tools
   install_node
   install_go

@@ -33,7 +33,7 @@ use crate::{
 };
 
 const KEY: &str = "the newsroom key";
-const NEW_KEY: &str = "the new newsroom key";
+const NEXT_KEY: &str = "the next newsroom key";
 
 /// Runs the program with the arguments it was started with.
 pub fn main() -> ExitCode {
@@ -72,7 +72,7 @@ impl Command {
                 let cards =
                     card.iter().map(|file| read_card(file)).collect::<Result<Vec<_>, _>>()?;
                 act(&folder, &signing, today, |draft| {
-                    let draft = draft.add(&cards)?;
+                    let draft = draft.add_reviewers(&cards)?;
                     confirm_all(&cards, &fingerprint, today)?;
                     Ok(draft)
                 })
@@ -105,7 +105,7 @@ impl Command {
 }
 
 fn init(folder: &Folder, name: &str, no_passphrase: bool, today: Day) -> Result<(), OperatorError> {
-    let passphrase = new_passphrase(folder.passphrase_file.as_deref(), no_passphrase)?;
+    let passphrase = new_passphrase(folder.passphrase_file.as_deref(), no_passphrase, KEY)?;
     let entropy = SystemEntropy::new();
     let ceremony = Ceremony::init(&folder.dir, name, passphrase.as_ref(), today, &entropy)?;
     tell::begun(&ceremony, &folder.dir);
@@ -158,7 +158,7 @@ fn change_key(
     if signing.sign_outside || !ceremony.signs_here(&draft) {
         return Err(OperatorError::NewKeyElsewhere);
     }
-    let passphrase = new_passphrase(new_passphrase_file, no_passphrase)?;
+    let passphrase = new_passphrase(new_passphrase_file, no_passphrase, NEXT_KEY)?;
     let key = NewKey::generate(passphrase.as_ref(), &SystemEntropy::new());
     sign(folder, &mut ceremony, &draft.change_key(key))
 }
@@ -196,14 +196,13 @@ fn discard(dir: &Path) -> Result<(), OperatorError> {
 fn new_passphrase(
     file: Option<&Path>,
     no_passphrase: bool,
+    key: &str,
 ) -> Result<Option<SecretText>, OperatorError> {
     if no_passphrase {
-        eprintln!(
-            "warning: the newsroom key is not protected; whoever copies it can name reviewers"
-        );
+        eprintln!("warning: {key} is not protected; whoever copies it can name reviewers");
         return Ok(None);
     }
-    Ok(Some(passphrase::new(file, NEW_KEY)?))
+    Ok(Some(passphrase::new(file, key)?))
 }
 
 fn confirm_all(

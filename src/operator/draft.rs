@@ -55,7 +55,7 @@ impl Draft {
     ///
     /// # Errors
     /// [`OperatorError::NameTaken`], [`OperatorError::KeyTaken`].
-    pub fn add(mut self, cards: &[Card]) -> Result<Self, OperatorError> {
+    pub fn add_reviewers(mut self, cards: &[Card]) -> Result<Self, OperatorError> {
         for card in cards {
             for there in self.roster.reviewers() {
                 if there.name == *card.name() {

@@ -110,8 +110,8 @@ impl Layout {
             private.exists() || private.with_extension("pub").exists()
         };
         let first = FIRST_KEY.to_owned();
-        let names = [first].into_iter().chain((2_u32..).map(|n| format!("{FIRST_KEY}_{n}")));
-        names.skip_while(taken).next().unwrap_or_default()
+        let mut names = [first].into_iter().chain((2_u32..).map(|n| format!("{FIRST_KEY}_{n}")));
+        names.find(|name| !taken(name)).unwrap_or_default()
     }
 
     pub(super) fn knows(&self, key: &NewsroomKey) -> bool {

@@ -152,9 +152,6 @@ impl Waiting {
         let new: Vec<_> = batches.keys().cloned().collect();
         next.batches.extend(batches);
         let next = next.verify(pin)?;
-        if next.roster().version() != self.roster.version() {
-            return Err(OperatorError::Stale { path: pending });
-        }
         let refused = next.refused().iter().find(|(name, _)| new.contains(name));
         if let Some((file, error)) = refused {
             return Err(OperatorError::Batch { file: file.clone(), error: error.clone() });

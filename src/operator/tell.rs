@@ -58,28 +58,31 @@ pub(super) fn waits(waiting: &Waiting, dir: &Path, given: Option<(&NewsroomKey, 
     let who = names(waiting.reviewers().map(|name| name.as_str()));
     println!("Roster {} waits for its signature: {who}.", waiting.version());
     println!("  SHA-256  {}", waiting.sha256());
-    let to_sign = waiting.to_sign();
-    for one in &to_sign {
-        let given = given.filter(|(key, _)| **key == one.key).map(|(_, file)| file);
-        how_to_sign(one, given);
+    let commands: Vec<_> = waiting.to_sign().iter().map(|one| how_to_sign(one, given)).collect();
+    for (who, command) in &commands {
+        println!("{who}\n  {command}");
+    }
+    println!();
+    if commands.iter().any(|(_, command)| command.contains(" KEY ")) {
+        println!("KEY is the file of the private key, or of the hardware key's handle.");
     }
     println!(
-        "\nKEY is the file of the private key, or of the hardware key's handle. To sign on another"
+        "To sign on another machine, carry the file there, see that `sha256sum` says the same,"
     );
-    println!("machine, carry the file there, see that `sha256sum` says the same, and bring back");
-    println!("the .sig file that ssh-keygen writes beside it. Then:");
+    println!("and bring back the .sig file that ssh-keygen writes beside it. Then:");
     println!("  sealpost-operator finish --dir {}", quoted(dir));
     println!("or, to drop it:");
     println!("  sealpost-operator discard --dir {}", quoted(dir));
 }
 
-fn how_to_sign(one: &ToSign, given: Option<&Path>) {
+/// Who signs, and by which command.
+fn how_to_sign(one: &ToSign, given: Option<(&NewsroomKey, &Path)>) -> (String, String) {
     let touch =
         if one.key.is_hardware() { ", a hardware key: touch it when it blinks" } else { "" };
+    let given = given.filter(|(key, _)| **key == one.key);
     // beside FILE.pub lies FILE, unless it was brought here alone
-    let private = given.map(|public| public.with_extension("")).filter(|file| file.exists());
-    println!("Sign with {}{touch}:", one.key.id());
-    println!("  {}", one.command(private.as_deref()));
+    let private = given.map(|(_, public)| public.with_extension("")).filter(|file| file.exists());
+    (format!("Sign with {}{touch}:", one.key.id()), one.command(private.as_deref()))
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
