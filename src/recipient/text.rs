@@ -7,8 +7,9 @@
 //! ```
 //!
 //! The checksum is a remainder of polynomials over GF(32). Its state is 30 bits, six characters,
-//! and stepping it is linear: what six characters make of a state is the exclusive or of what they
-//! make of each of its six, which a table holds. So it goes six characters at a time.
+//! and stepping it is linear: what some characters make of a state is the exclusive or of what they
+//! make of each of its six, which a table holds. So it goes six characters at a time, and through
+//! both halves of the data at once.
 
 use super::{PREFIX, PUBLIC_KEY_LEN, RECIPIENT_TEXT_LEN};
 
@@ -21,6 +22,7 @@ const BEFORE: usize = PREFIX.len() + 1;
 /// Data and checksum.
 const SYMBOLS: usize = RECIPIENT_TEXT_LEN - BEFORE;
 const CHECKSUM: usize = 6;
+const HALF: usize = SYMBOLS / 2;
 /// Characters that fill whole bytes: eight for five bytes. Two more stand for the last byte.
 const WHOLE: usize = PUBLIC_KEY_LEN / 5 * 8;
 
@@ -28,7 +30,11 @@ const WHOLE: usize = PUBLIC_KEY_LEN / 5 * 8;
 const FOREIGN: u8 = 0xff;
 
 static VALUE: [u8; 256] = values();
-static SIX_ON: [[u32; 32]; 6] = six_on();
+static SIX_ON: Steps = six_on();
+static HALF_ON: Steps = half_on();
+
+/// For each of the six places in a state, and each value there, what some zeros make of it.
+type Steps = [[u32; 32]; 6];
 
 /// The state when the prefix has gone through.
 const AFTER_PREFIX: u32 = after_prefix();
@@ -51,13 +57,34 @@ pub(super) fn decode(text: &str) -> Option<[u8; PUBLIC_KEY_LEN]> {
 }
 
 fn checksum(symbols: &[u8; SYMBOLS]) -> u32 {
-    let (sixes, rest) = symbols.as_chunks::<6>();
-    let state = sixes.iter().fold(AFTER_PREFIX, |state, six| {
-        let six = six.iter().fold(0, |all, symbol| all << 5 | u32::from(*symbol));
-        let part = |place: usize| SIX_ON[place][(state >> (25 - 5 * place) & 31) as usize];
-        part(0) ^ part(1) ^ part(2) ^ part(3) ^ part(4) ^ part(5) ^ six
-    });
-    rest.iter().fold(state, |state, symbol| step(state, *symbol))
+    let (first, second) = symbols.split_at(HALF);
+    let [(first, first_rest), (second, second_rest)] = [first, second].map(<[u8]>::as_chunks::<6>);
+    let (mut high, mut low) = (AFTER_PREFIX, 0);
+    // two states that do not wait for each other
+    for (first, second) in first.iter().zip(second) {
+        high = six(high, first);
+        low = six(low, second);
+    }
+    let one = |state, symbol: &u8| step(state, *symbol);
+    high = first_rest.iter().fold(high, one);
+    low = second_rest.iter().fold(low, one);
+    zeros(high, &HALF_ON) ^ low
+}
+
+/// Six characters on.
+fn six(state: u32, symbols: &[u8; 6]) -> u32 {
+    let symbols = symbols.iter().fold(0, |all, symbol| all << 5 | u32::from(*symbol));
+    zeros(state, &SIX_ON) ^ symbols
+}
+
+/// As many zeros on as the table has been made for.
+const fn zeros(state: u32, steps: &Steps) -> u32 {
+    steps[0][(state >> 25 & 31) as usize]
+        ^ steps[1][(state >> 20 & 31) as usize]
+        ^ steps[2][(state >> 15 & 31) as usize]
+        ^ steps[3][(state >> 10 & 31) as usize]
+        ^ steps[4][(state >> 5 & 31) as usize]
+        ^ steps[5][(state & 31) as usize]
 }
 
 /// The data's bytes; none if the bits that are left over are not zero.
@@ -99,18 +126,23 @@ const fn values() -> [u8; 256] {
     values
 }
 
-/// For each place in the state and each value there: what it has become six zeros later.
-const fn six_on() -> [[u32; 32]; 6] {
+/// The table for `times` as many zeros as `of` is for, and `ones` more.
+const fn table(of: &Steps, times: usize, ones: usize) -> Steps {
     let mut table = [[0; 32]; 6];
     let mut place = 0;
     while place < 6 {
         let mut value = 0_u32;
         while value < 32 {
             let mut state = value << (25 - 5 * place);
-            let mut steps = 0;
-            while steps < 6 {
+            let mut done = 0;
+            while done < times {
+                state = zeros(state, of);
+                done += 1;
+            }
+            done = 0;
+            while done < ones {
                 state = step(state, 0);
-                steps += 1;
+                done += 1;
             }
             table[place][value as usize] = state;
             value += 1;
@@ -118,6 +150,14 @@ const fn six_on() -> [[u32; 32]; 6] {
         place += 1;
     }
     table
+}
+
+const fn six_on() -> Steps {
+    table(&[[0; 32]; 6], 0, 6)
+}
+
+const fn half_on() -> Steps {
+    table(&six_on(), HALF / 6, HALF % 6)
 }
 
 /// BIP 173: the high bits of the prefix's characters, a zero, their low bits.
