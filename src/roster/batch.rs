@@ -49,18 +49,7 @@ impl UntrustedBatch<'_> {
         reviewer: &ReviewerName,
         identity: &IdentityKey,
     ) -> Result<KeyBatch, RosterError> {
-        let document: SignedBatch = canonical::parse(self.0, WHAT)?;
-        let recipients =
-            document.verify_signed(signed_part(self.0), newsroom, reviewer, identity)?;
-        Ok(KeyBatch {
-            signed: Bytes::copy_from_slice(self.0),
-            identity: *identity,
-            newsroom: document.batch.newsroom.map(NewsroomId),
-            reviewer: reviewer.clone(),
-            sequence: document.batch.sequence,
-            first_epoch: document.batch.first_epoch,
-            recipients,
-        })
+        KeyBatch::verify(Bytes::copy_from_slice(self.0), newsroom, reviewer, identity)
     }
 }
 
@@ -74,6 +63,27 @@ fn signed_part(document: &[u8]) -> &[u8] {
 }
 
 impl KeyBatch {
+    /// As [`UntrustedBatch::verify`], of bytes that are kept.
+    pub(super) fn verify(
+        signed: Bytes,
+        newsroom: Option<NewsroomId>,
+        reviewer: &ReviewerName,
+        identity: &IdentityKey,
+    ) -> Result<Self, RosterError> {
+        let document: SignedBatch = canonical::parse(&signed, WHAT)?;
+        let recipients =
+            document.verify_signed(signed_part(&signed), newsroom, reviewer, identity)?;
+        Ok(Self {
+            signed,
+            identity: *identity,
+            newsroom: document.batch.newsroom.map(NewsroomId),
+            reviewer: reviewer.clone(),
+            sequence: document.batch.sequence,
+            first_epoch: document.batch.first_epoch,
+            recipients,
+        })
+    }
+
     /// The bytes that were verified: `keys/<reviewer>.json`.
     pub fn signed(&self) -> &Bytes {
         &self.signed

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// The publication folder's files as bytes, unchecked.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct UntrustedPublication {
     /// `roster/NNNN.json` and `roster/NNNN.sig`, from version 1 on.
     pub rosters: Vec<(Vec<u8>, Vec<u8>)>,
@@ -24,26 +24,26 @@ impl UntrustedPublication {
     /// Whether the roster has lapsed, or is older than one seen before, is for the caller to ask:
     /// [`Publication::has_lapsed`], [`Publication::must_continue`].
     pub fn verify(&self, pin: NewsroomId) -> Result<Publication, RosterError> {
-        self.verify_after(pin, None)
+        self.clone().verify_after(pin, None)
     }
 
-    /// As [`verify`](Self::verify); what is the same to the byte in a publication that was `known`
+    /// As [`verify`](Self::verify), without a copy of the files; what is the same to the byte in a publication that was `known`
     /// (a beginning of the chain, a batch of the same reviewer) is taken over without verifying it
     /// again. One of another newsroom helps with nothing.
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
     pub fn verify_after(
-        &self,
+        self,
         pin: NewsroomId,
         known: Option<&Publication>,
     ) -> Result<Publication, RosterError> {
         let known = known.filter(|known| known.newsroom() == pin);
         let mut same = known.into_iter().flat_map(Publication::shared_history);
         let mut rosters: Vec<Arc<Roster>> = Vec::with_capacity(self.rosters.len());
-        for (version, (bytes, signatures)) in (1..).zip(&self.rosters) {
+        for (version, (bytes, signatures)) in (1..).zip(self.rosters) {
             let is_same =
-                |old: &&Arc<Roster>| old.document() == bytes && old.signature() == signatures;
+                |old: &&Arc<Roster>| *old.document() == bytes && *old.signature() == signatures;
             if let Some(old) = same.next().filter(is_same) {
                 rosters.push(Arc::clone(old));
                 continue;
@@ -60,8 +60,8 @@ impl UntrustedPublication {
             return Err(RosterError::NoRoster);
         };
         let mut publication = Publication::new(pin, rosters, current);
-        for (name, batch) in &self.batches {
-            publication.take_or_refuse(name, batch, known);
+        for (name, batch) in self.batches {
+            publication.take_or_refuse(&name, batch.into(), known);
         }
         Ok(publication)
     }
@@ -83,8 +83,8 @@ fn in_version(version: u32, error: RosterError) -> RosterError {
     }
 }
 
-fn first(bytes: &[u8], signatures: &[u8], pin: NewsroomId) -> Result<Roster, RosterError> {
-    let signers = signers(bytes, signatures)?;
+fn first(bytes: Vec<u8>, signatures: Vec<u8>, pin: NewsroomId) -> Result<Roster, RosterError> {
+    let signers = signers(&bytes, &signatures)?;
     let found = signers.current.id();
     if found != pin {
         return Err(RosterError::ForeignNewsroom { found, pinned: pin });
@@ -96,8 +96,8 @@ fn first(bytes: &[u8], signatures: &[u8], pin: NewsroomId) -> Result<Roster, Ros
     Ok(roster)
 }
 
-fn following(bytes: &[u8], signatures: &[u8], last: &Roster) -> Result<Roster, RosterError> {
-    let signers = signers(bytes, signatures)?;
+fn following(bytes: Vec<u8>, signatures: Vec<u8>, last: &Roster) -> Result<Roster, RosterError> {
+    let signers = signers(&bytes, &signatures)?;
     let may_sign = [Some(last.newsroom_key()), last.next_newsroom_key()];
     if !may_sign.contains(&Some(&signers.current)) {
         return Err(RosterError::ForeignKey { found: signers.current.id() });
@@ -128,11 +128,11 @@ fn signers(bytes: &[u8], signatures: &[u8]) -> Result<Signers, RosterError> {
 
 /// The roster, if it names exactly the keys that signed it.
 fn signed_roster(
-    bytes: &[u8],
-    signatures: &[u8],
+    bytes: Vec<u8>,
+    signatures: Vec<u8>,
     signers: &Signers,
 ) -> Result<Roster, RosterError> {
-    let roster = Roster::parse(bytes, signatures)?;
+    let roster = Roster::parse(bytes.into(), signatures.into())?;
     if *roster.newsroom_key() != signers.current {
         return Err(RosterError::ForeignKey { found: signers.current.id() });
     }
@@ -183,7 +183,8 @@ mod tests {
         let mina = Person::new("mina");
         files.batches.insert("mina".into(), mina.batch());
         let known = files.verify(newsroom.id()).unwrap();
-        let next = |files: &UntrustedPublication| files.verify_after(newsroom.id(), Some(&known));
+        let next =
+            |files: &UntrustedPublication| files.clone().verify_after(newsroom.id(), Some(&known));
         newsroom.extend(&mut files, |next| next);
         let later = next(&files).unwrap();
         assert_eq!(later.roster().version(), 4);
@@ -218,7 +219,7 @@ mod tests {
         // another newsroom's
         let stranger = Newsroom::new(2);
         let strange = chain(&stranger);
-        assert!(strange.verify_after(newsroom.id(), Some(&known)).is_err());
+        assert!(strange.clone().verify_after(newsroom.id(), Some(&known)).is_err());
         assert!(strange.verify_after(stranger.id(), Some(&known)).is_ok());
     }
 

@@ -1,5 +1,7 @@
 //! The next roster, before it is signed.
 
+use bytes::Bytes;
+
 use super::{
     Address, IdentityKey, NewsroomKey, ReviewerName, Role, Roster, RosterError, RosterReviewer,
     canonical,
@@ -71,7 +73,7 @@ impl UnsignedRoster {
     /// # Errors
     /// [`RosterError::NotCanonical`], [`RosterError::Malformed`].
     pub fn parse(bytes: &[u8]) -> Result<Self, RosterError> {
-        Ok(Self(Roster::parse(bytes, b"")?.content))
+        Ok(Self(parsed(bytes)?.content))
     }
 
     /// The roster's file: what has to be signed.
@@ -81,7 +83,7 @@ impl UnsignedRoster {
     pub fn to_bytes(&self) -> Result<Vec<u8>, RosterError> {
         let bytes = canonical::to_bytes(&self.0);
         // what is signed is what every reader will take
-        Roster::parse(&bytes, b"")?;
+        parsed(&bytes)?;
         Ok(bytes)
     }
 
@@ -162,6 +164,11 @@ impl UnsignedRoster {
     }
 }
 
+/// Reads a roster that has no signature yet.
+fn parsed(bytes: &[u8]) -> Result<Roster, RosterError> {
+    Roster::parse(Bytes::copy_from_slice(bytes), Bytes::new())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,7 +182,7 @@ mod tests {
     fn an_announced_key_takes_over_waits_or_is_dropped() {
         let [old, new] = [Keys::new(1).key(), Keys::new(2).key()];
         let announced = first().announcing(new.clone());
-        let last = Roster::parse(&announced.to_bytes().unwrap(), b"").unwrap();
+        let last = parsed(&announced.to_bytes().unwrap()).unwrap();
         let signers = |by| {
             let next = UnsignedRoster::after_signed_by(&last, TODAY, by);
             next.signers().cloned().collect::<Vec<_>>()
@@ -206,10 +213,8 @@ mod tests {
 
     #[test]
     fn the_next_version_names_the_one_before() {
-        let one = Roster::parse(&first().to_bytes().unwrap(), b"").unwrap();
-        let two =
-            Roster::parse(&UnsignedRoster::after(&one, TODAY.plus(3)).to_bytes().unwrap(), b"")
-                .unwrap();
+        let one = parsed(&first().to_bytes().unwrap()).unwrap();
+        let two = parsed(&UnsignedRoster::after(&one, TODAY.plus(3)).to_bytes().unwrap()).unwrap();
         assert_eq!((two.version(), two.previous()), (2, Some(one.hash())));
         assert_eq!((two.issued(), two.lapses()), (TODAY.plus(3), TODAY.plus(93)));
         let gone = UnsignedRoster::after(&two, TODAY).without_reviewer(&Person::new("mina").name());

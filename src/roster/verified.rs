@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use bytes::Bytes;
+
 use super::{
     IdentityKey, KeyBatch, NewsroomId, ReviewerName, Roster, RosterError, RosterReviewer,
     UntrustedBatch,
@@ -114,7 +116,7 @@ impl Publication {
     /// [`RosterError::UnknownReviewer`], [`RosterError::OutOfSequence`], and whatever
     /// [`UntrustedBatch::verify`] refuses.
     pub fn take_batch(&mut self, reviewer: &str, batch: &[u8]) -> Result<(), RosterError> {
-        self.take(reviewer, batch, None)
+        self.take(reviewer, Bytes::copy_from_slice(batch), None)
     }
 
     /// Checks a batch of the reviewer who has this identity key, without taking it.
@@ -149,7 +151,7 @@ impl Publication {
 
     /// Takes a batch as [`take_batch`](Self::take_batch) does, or lists it with those refused. One
     /// that is the same in `known`, a publication of this newsroom, is not verified again.
-    pub(super) fn take_or_refuse(&mut self, reviewer: &str, batch: &[u8], known: Option<&Self>) {
+    pub(super) fn take_or_refuse(&mut self, reviewer: &str, batch: Bytes, known: Option<&Self>) {
         if let Err(error) = self.take(reviewer, batch, known) {
             self.refused.push((shown(reviewer), error));
         }
@@ -158,16 +160,16 @@ impl Publication {
     fn take(
         &mut self,
         reviewer: &str,
-        bytes: &[u8],
+        bytes: Bytes,
         known: Option<&Self>,
     ) -> Result<(), RosterError> {
         let on_roster = self.current.reviewers().iter().find(|one| one.name.as_str() == reviewer);
         let RosterReviewer { name, identity, .. } =
             on_roster.ok_or_else(|| RosterError::UnknownReviewer(shown(reviewer)))?;
-        let is_same = |old: &&Arc<KeyBatch>| old.identity() == *identity && old.signed() == bytes;
+        let is_same = |old: &&Arc<KeyBatch>| old.identity() == *identity && *old.signed() == bytes;
         let batch = match known.and_then(|known| known.shared_batch(name)).filter(is_same) {
             Some(old) => Arc::clone(old),
-            None => Arc::new(UntrustedBatch(bytes).verify(Some(self.newsroom), name, identity)?),
+            None => Arc::new(KeyBatch::verify(bytes, Some(self.newsroom), name, identity)?),
         };
         if self.batch(name).is_some_and(|there| there.sequence() >= batch.sequence()) {
             return Err(RosterError::OutOfSequence { found: batch.sequence() });

@@ -55,11 +55,10 @@ pub(super) async fn admit<S: Store>(
         query: parts.uri.query(),
     };
     let gateway = desk.gateway.clone();
-    // whoever was removed gets nothing from the very next request on. A look that panicked has been
-    // told; the last good roster counts
-    let look = move || gateway.roster.refresh(gateway.clock.now());
-    let _ = tokio::task::spawn_blocking(look).await;
-    let publication = desk.gateway.roster.publication();
+    // whoever was removed gets nothing from the very next request on
+    let look = tokio::task::spawn_blocking(move || gateway.roster.publication_now()).await;
+    // a look that panicked has been told; the last good roster counts
+    let publication = look.unwrap_or_else(|_| desk.gateway.roster.publication());
     let signer = signature_headers(&parts.headers).and_then(|headers| {
         let gate = Gate {
             newsroom: publication.newsroom(),

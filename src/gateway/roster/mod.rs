@@ -180,6 +180,14 @@ impl CurrentRoster {
         self.state().publication.clone()
     }
 
+    /// The same after a look for a change on disk: whoever was removed is gone from it. Reads as much
+    /// as [`door`](Self::door).
+    pub fn publication_now(&self) -> Arc<Publication> {
+        let mut state = self.state();
+        self.look(&mut state);
+        state.publication.clone()
+    }
+
     /// The publication as anybody may see it: the rosters in force, and the batches that were in
     /// force when the epoch began or the roster was taken.
     pub fn public(&self, now: Timestamp) -> Arc<Publication> {
