@@ -16,10 +16,10 @@ pub(crate) struct MovingClock {
 impl MovingClock {
     /// `None`, and a line, where libfaketime is missing; CI may not skip it.
     pub(crate) fn find() -> Option<Self> {
-        let found = std::fs::read_dir("/usr/lib")
+        let mut found = std::fs::read_dir("/usr/lib")
             .unwrap()
             .map(|entry| entry.unwrap().path().join("faketime/libfaketimeMT.so.1"));
-        let library = found.filter(|path| path.exists()).next();
+        let library = found.find(|path| path.exists());
         assert!(library.is_some() || !crate::newsroom::in_ci(), "CI needs Debian's faketime");
         if library.is_none() {
             eprintln!("skipped: no libfaketime (Debian's package faketime)");
