@@ -61,7 +61,7 @@ impl Handout {
         let files = self.files.into_iter().flat_map(|(name, file)| {
             let size = file.len() as u64;
             // never none: a verified file has at most 256 KiB, and its name 70 characters
-            let header = ustar::public_header(&name, size).unwrap_or([0; BLOCK]);
+            let header = ustar::header_of(&name, 0o644, size).unwrap_or([0; BLOCK]);
             let padding = usize::try_from(ustar::padding(size)).unwrap_or(0);
             let padding = Bytes::from_static(ZEROS.get(..padding).unwrap_or_default());
             [Bytes::copy_from_slice(&header), file, padding]

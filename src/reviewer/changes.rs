@@ -22,44 +22,51 @@ impl<'a> Changes<'a> {
 impl fmt::Display for Changes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to } = self;
-        writeln!(
-            f,
-            "Roster {} follows on {}; signed {}, good until {}.",
-            to.version(),
-            from.version(),
-            to.issued(),
-            to.lapses()
-        )?;
+        let (version, before) = (to.version(), from.version());
+        let (issued, lapses) = (to.issued(), to.lapses());
+        writeln!(f, "Roster {version} follows on {before}; signed {issued}, good until {lapses}.")?;
+        let lines = self.lines();
+        if lines.is_empty() {
+            writeln!(f, "  nothing else is different")?;
+        }
+        lines.iter().try_for_each(|line| writeln!(f, "  {line}"))
+    }
+}
+
+impl Changes<'_> {
+    fn lines(&self) -> Vec<String> {
+        let Self { from, to } = self;
+        let mut lines = Vec::new();
         if from.newsroom_name() != to.newsroom_name() {
-            writeln!(f, "  the newsroom is now called {}", to.newsroom_name())?;
+            lines.push(format!("the newsroom is now called {}", to.newsroom_name()));
         }
         if from.newsroom_key() != to.newsroom_key() {
-            writeln!(f, "  the newsroom key is now {}", to.newsroom_key().id())?;
+            lines.push(format!("the newsroom key is now {}", to.newsroom_key().id()));
         }
-        match to.next_newsroom_key() {
-            next if next == from.next_newsroom_key() => {}
-            Some(next) => writeln!(f, "  the next newsroom key is announced: {}", next.id())?,
-            None => {}
+        if let Some(next) = to.next_newsroom_key()
+            && from.next_newsroom_key() != Some(next)
+        {
+            lines.push(format!("the next newsroom key is announced: {}", next.id()));
         }
-        let (there, now_there) = (people(from), people(to));
-        for (name, identity) in &now_there {
-            match there.get(name) {
-                None => writeln!(f, "  + {name} opens tips from now on; identity key {identity}")?,
-                Some(before) if before == identity => {}
-                Some(_) => writeln!(f, "  ! {name} has another identity key: {identity}")?,
+        let (before, after) = (people(from), people(to));
+        for (name, identity) in &after {
+            match before.get(name) {
+                None => {
+                    lines.push(format!("+ {name} opens tips from now on; identity key {identity}"));
+                }
+                Some(same) if same == identity => {}
+                Some(_) => lines.push(format!("! {name} has another identity key: {identity}")),
             }
         }
-        for name in there.keys().filter(|name| !now_there.contains_key(*name)) {
-            writeln!(f, "  - {name} opens no tips any more")?;
-        }
+        let left = before.keys().filter(|name| !after.contains_key(*name));
+        lines.extend(left.map(|name| format!("- {name} opens no tips any more")));
         let (before, after) = (from.addresses(), to.addresses());
-        for address in after.iter().filter(|address| !before.contains(address)) {
-            writeln!(f, "  + the gateway is at {}", shown(address))?;
-        }
-        for address in before.iter().filter(|address| !after.contains(address)) {
-            writeln!(f, "  - the gateway is no longer at {}", shown(address))?;
-        }
-        Ok(())
+        let new = after.iter().filter(|address| !before.contains(address));
+        lines.extend(new.map(|address| format!("+ the gateway is at {}", shown(address))));
+        let old = before.iter().filter(|address| !after.contains(address));
+        lines
+            .extend(old.map(|address| format!("- the gateway is no longer at {}", shown(address))));
+        lines
     }
 }
 
@@ -114,6 +121,10 @@ mod tests {
             "  - the gateway is no longer at https://a (TLS key 0101010101010101…)".to_owned(),
         ];
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+        newsroom.extend(&mut files, |next| next);
+        let renewed = files.verify(newsroom.id()).unwrap();
+        let text = Changes::since(&renewed, 3).unwrap().to_string();
+        assert!(text.ends_with("\n  nothing else is different\n"), "{text}");
         assert!(Changes::since(&publication, 3).is_none());
         assert!(Changes::since(&publication, 9).is_none());
     }

@@ -41,22 +41,18 @@ pub(super) enum Foreign {
 
 /// The header for a file of a tip; none if it is larger than 8 GiB − 1.
 pub(super) fn header(name: &EntryName, size: u64) -> Option<[u8; BLOCK]> {
-    header_of(&name.to_string(), "0000600\0", size)
+    header_of(&name.to_string(), 0o600, size)
 }
 
-/// The header for a file that is everybody's to read; none if it is larger than 8 GiB − 1, or if
-/// its name has more than 100 bytes.
-pub(crate) fn public_header(name: &str, size: u64) -> Option<[u8; BLOCK]> {
-    header_of(name, "0000644\0", size)
-}
-
-fn header_of(name: &str, mode: &str, size: u64) -> Option<[u8; BLOCK]> {
+/// The header for any file; none if it is larger than 8 GiB − 1, or if its name has more than 100
+/// bytes.
+pub(crate) fn header_of(name: &str, mode: u16, size: u64) -> Option<[u8; BLOCK]> {
     if size > MAX_SIZE || name.len() > 100 {
         return None;
     }
     let mut block = [0; BLOCK];
     put(&mut block, 0, name);
-    put(&mut block, 100, mode);
+    put(&mut block, 100, &format!("{mode:07o}\0"));
     put(&mut block, 108, "0000000\0");
     put(&mut block, 116, "0000000\0");
     put(&mut block, 124, &format!("{size:011o}"));
