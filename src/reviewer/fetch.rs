@@ -6,7 +6,7 @@ use super::{
     client::{ClientError, Desk, TRIES, pause},
     shelf::Shelf,
 };
-use crate::desk::EnvelopeListing;
+use crate::{desk::EnvelopeListing, tip::TipId};
 
 /// Why an envelope could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum FetchError {
     /// The disk did not take it.
     #[error("the envelope cannot be written to {}: is the disk full?", .0.display())]
     Disk(PathBuf, #[source] io::Error),
+    /// Another run of the program is at it.
+    #[error("envelope {0} is being fetched by another run of this program")]
+    Busy(TipId),
     /// The file and the list do not agree on its length.
     #[error("the gateway's file is not as long as its list says: tell the operator")]
     Length,
@@ -55,7 +58,10 @@ async fn attempt(
     progress: &dyn Fn(u64),
 ) -> Result<PathBuf, FetchError> {
     let EnvelopeListing { id, bytes: whole, .. } = *listing;
-    let disk = |error| FetchError::Disk(shelf.path(id), error);
+    let disk = |error: io::Error| match error.kind() {
+        io::ErrorKind::WouldBlock => FetchError::Busy(id),
+        _ => FetchError::Disk(shelf.path(id), error),
+    };
     let (mut file, from) = shelf.resume(id, whole).map_err(disk)?;
     *here = from;
     shelf.describe(listing).map_err(disk)?;
@@ -189,6 +195,17 @@ mod tests {
         shelf.resume(LISTING.id, 10).unwrap().0.write_all(b"xxxx").unwrap();
         let (path, _) = fetched(&shelf, &[&whole("abcdefghij")]);
         assert_eq!(fs::read(path.unwrap()).unwrap(), b"abcdefghij");
+    }
+
+    #[test]
+    fn two_runs_do_not_write_into_one_file() {
+        let (_folder, shelf) = shelf();
+        let (other_run, _) = shelf.resume(LISTING.id, 10).unwrap();
+        let (result, asked) = fetched(&shelf, &[]);
+        assert!(matches!(result, Err(FetchError::Busy(id)) if id == LISTING.id));
+        assert!(asked.is_empty());
+        drop(other_run);
+        assert!(fetched(&shelf, &[&whole("abcdefghij")]).0.is_ok());
     }
 
     #[test]

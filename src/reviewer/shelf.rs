@@ -16,6 +16,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::fs::FlockOperation;
+
 use crate::{desk::EnvelopeListing, disk, random::Entropy, tip::TipId};
 
 /// The longest description in bytes.
@@ -159,8 +161,12 @@ impl Shelf {
     }
 
     /// The file that a download goes on with, and how long it is already: never more than `whole`.
+    ///
+    /// # Errors
+    /// `WouldBlock` if another run of the program is downloading it.
     pub(super) fn resume(&self, id: TipId, whole: u64) -> io::Result<(File, u64)> {
         let file = private(&self.part(id))?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         let here = file.metadata()?.len();
         if here <= whole {
             return Ok((file, here));
@@ -248,6 +254,8 @@ mod tests {
         file.write_all(b"abc").unwrap();
         assert_eq!(shelf.fetched(ID), Fetched::Partly(3));
         assert!(shelf.all().unwrap().is_empty());
+        assert_eq!(shelf.resume(ID, 5).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(file);
 
         let (mut file, here) = shelf.resume(ID, 5).unwrap();
         assert_eq!(here, 3);

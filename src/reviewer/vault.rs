@@ -7,6 +7,7 @@
 //!                   the batch that brought it, so that there are two after a `rotate`
 //! card.json         public keys for the operator
 //! state.json        see `state`
+//! lock              flock of whoever makes or destroys keys or changes the state
 //! publication/      the last publication that held
 //! envelopes/        see `shelf`
 //! archive/          what is kept after its sealing key was destroyed, sealed to the wrapping key
@@ -17,9 +18,13 @@
 //! `age -d -i identity.age keys/2968-0.age > key.txt`, then `age -d -i key.txt envelope.age`.
 
 use std::{
-    fs, io,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
+
+use rustix::fs::FlockOperation;
 
 use super::{
     identity::IdentitySecret,
@@ -168,6 +173,23 @@ impl Vault {
         read().map_err(|error| VaultError::Io(folder.clone(), error))
     }
 
+    /// Waits until no other run of the program makes or destroys keys here or changes the state;
+    /// none does until the guard is dropped. The state has to be read after this.
+    pub fn alone(&self) -> Result<Alone, VaultError> {
+        let path = self.dir.join("lock");
+        let lock = || -> io::Result<File> {
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(&path)?;
+            rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
+            Ok(file)
+        };
+        lock().map(Alone).map_err(|error| VaultError::Io(path.clone(), error))
+    }
+
     /// Where the card lies.
     pub fn card(&self) -> PathBuf {
         self.dir.join("card.json")
@@ -204,6 +226,9 @@ impl Vault {
         self.dir.join("identity.txt")
     }
 }
+
+/// The right to change a reviewer's folder, see [`Vault::alone`].
+pub struct Alone(#[expect(dead_code, reason = "closing it gives the right back")] File);
 
 /// Which sealing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -395,6 +420,20 @@ mod tests {
         assert!(left.len() == content.len() && left != content);
         assert!(made.secrets_of(Epoch(7)).unwrap().is_empty());
         vault.destroy(Epoch(7), &entropy).unwrap();
+    }
+
+    #[test]
+    fn one_run_at_a_time_changes_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::at(folder.path());
+        let first = vault.alone().unwrap();
+        let lock = || {
+            let file = File::open(folder.path().join("lock")).unwrap();
+            rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        };
+        assert!(!lock());
+        drop(first);
+        assert!(lock());
     }
 
     #[test]

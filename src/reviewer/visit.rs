@@ -78,6 +78,9 @@ impl<'a> Visit<'a> {
         entropy: &dyn Entropy,
     ) -> Result<Self, VisitError> {
         let vault = unlocked.vault();
+        // two runs at once must not make two keys of one name, of which one would be lost
+        let alone = vault.alone()?;
+        *state = State::read(vault.dir())?;
         let (publication, joined) = join::current(vault, state)?;
         let route = Route::choose(publication.roster(), joined)?;
         let newsroom = publication.newsroom();
@@ -90,6 +93,7 @@ impl<'a> Visit<'a> {
             news.roster = Some(taken.roster().version());
         }
         send_keys(unlocked, state, &desk, &publication, clock, entropy, &mut news).await?;
+        drop(alone);
         let list = desk.list().await?;
         let terms = terms(state, clock);
         Ok(Self { desk, list, news, unlocked, terms })
@@ -100,6 +104,7 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// See [`UpkeepError`].
     pub fn end(self, entropy: &dyn Entropy) -> Result<Done, UpkeepError> {
+        let _alone = self.unlocked.vault().alone()?;
         let shelf = shelf(self.unlocked.vault());
         upkeep::keep_up(self.unlocked, &shelf, &self.list, self.terms, entropy)
     }

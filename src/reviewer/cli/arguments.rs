@@ -142,7 +142,8 @@ pub(super) struct Inside {
 pub(super) struct Fetch {
     #[command(flatten)]
     pub(super) inside: Inside,
-    /// Which ones; without an id, all that are not here yet
+    /// Which ones, also if they are here already and damaged; without an id, all that are not here
+    /// yet
     pub(super) ids: Vec<TipId>,
 }
 

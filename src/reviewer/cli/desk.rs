@@ -15,7 +15,7 @@ use crate::{
     desk::EnvelopeListing,
     random::SystemEntropy,
     reviewer::{
-        fetch,
+        fetch::{self, FetchError},
         inbox::Inbox,
         open::{self, Target},
         opener,
@@ -72,10 +72,14 @@ pub(super) fn fetch_envelopes(args: &Fetch) -> anyhow::Result<()> {
         for (at, listing) in (1..).zip(&wanted) {
             let at: usize = at;
             let bar = progress(listing.bytes, &format!("fetching {at} of {}", wanted.len()));
-            let path =
-                fetch::fetch(&visit.desk, listing, &shelf, &|here| bar.set_position(here)).await?;
+            let fetched =
+                fetch::fetch(&visit.desk, listing, &shelf, &|here| bar.set_position(here)).await;
             bar.finish_and_clear();
-            println!("Fetched: {}", path.display());
+            match fetched {
+                Ok(path) => println!("Fetched: {}", path.display()),
+                Err(busy @ FetchError::Busy(_)) => eprintln!("Left alone: {busy}."),
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(wanted.len())
     })?;
@@ -95,10 +99,15 @@ fn wanted(
         let is_known = list.iter().any(|listing| listing.id == *id);
         ensure!(is_known, "the gateway has no envelope {id}: look into the inbox");
     }
-    let is_here = |id| matches!(shelf.fetched(id), Fetched::Whole | Fetched::Archived);
     let is_wanted = |id: TipId| {
-        // whoever has opened an envelope and cleared it away need not fetch it again unasked
-        if ids.is_empty() { !shelf.is_done(id) } else { ids.contains(&id) && !is_here(id) }
+        if ids.is_empty() {
+            // whoever has opened an envelope and cleared it away need not fetch it again unasked
+            !shelf.is_done(id)
+        } else {
+            // what is asked for by name may be here and damaged; what is archived opens by no other
+            // copy
+            ids.contains(&id) && shelf.fetched(id) != Fetched::Archived
+        }
     };
     Ok(list.iter().filter(|one| is_wanted(one.id)).cloned().collect())
 }

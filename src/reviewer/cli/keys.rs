@@ -5,6 +5,7 @@ use anyhow::{Context as _, bail, ensure};
 use indicatif::BinaryBytes;
 
 use super::{
+    alone,
     arguments::{Archive, Keys, Rotate},
     desk, unlock,
 };
@@ -68,6 +69,7 @@ fn destroy(args: &Keys, state: &State, epoch: Epoch) -> anyhow::Result<()> {
         epoch.0
     );
     let shelf = visit::shelf(unlocked.vault());
+    let _alone = unlocked.vault().alone()?;
     let archived = upkeep::destroy(&unlocked, &shelf, epoch, terms, &SystemEntropy::new())?;
     println!("Tips put into the archive first: {archived}.");
     println!("The keys of epoch {} are destroyed. What was not fetched opens no more.", epoch.0);
@@ -76,14 +78,15 @@ fn destroy(args: &Keys, state: &State, epoch: Epoch) -> anyhow::Result<()> {
 }
 
 pub(super) fn rotate(args: &Rotate) -> anyhow::Result<()> {
-    let mut state = State::read(&args.inside.folder.dir)?;
+    let unlocked = unlock(&args.inside)?;
+    let (alone, mut state) = alone(&args.inside.folder.dir)?;
     if state.newsroom.is_none() {
         return Err(JoinError::NotJoined.into());
     }
-    let unlocked = unlock(&args.inside)?;
     let now = state.epoch_length().epoch(SystemClock.now());
     top_up::rotate(&unlocked, &mut state, now, &SystemEntropy::new())?;
     state.write(unlocked.vault().dir())?;
+    drop(alone);
     println!("New sealing keys are made.");
     let sent = desk::go(&unlocked, &mut state, async |visit| Ok(visit.news.keys_sent));
     match sent {
@@ -103,6 +106,8 @@ pub(super) fn archive(args: &Archive) -> anyhow::Result<()> {
     let dir = &args.folder.dir;
     let mut state = State::read(dir)?;
     if let Some(days) = args.days {
+        let alone = alone(dir)?;
+        state = alone.1;
         state.archive_days = Some(days);
         state.write(dir)?;
     }

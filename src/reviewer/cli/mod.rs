@@ -25,7 +25,7 @@ use super::{
     join, notice,
     route::Route,
     state::State,
-    vault::{Unlocked, Vault},
+    vault::{Alone, Unlocked, Vault},
 };
 use crate::{
     clean_command,
@@ -131,7 +131,7 @@ fn show_card(args: &Folder) -> anyhow::Result<()> {
 fn join_newsroom(args: Join) -> anyhow::Result<()> {
     let dir = &args.folder.dir;
     let vault = Vault::at(dir);
-    let mut state = State::read(dir)?;
+    let (_alone, mut state) = alone(dir)?;
     let request = join::Request {
         newsroom: publication::read_pin(&args.newsroom_key)?,
         publication: &args.publication,
@@ -169,6 +169,14 @@ fn join_newsroom(args: Join) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The right to change the folder, and its state as it is then.
+fn alone(dir: &Path) -> anyhow::Result<(Alone, State)> {
+    // a folder that is none of ours is told before anything is made in it
+    State::read(dir)?;
+    let alone = Vault::at(dir).alone()?;
+    Ok((alone, State::read(dir)?))
 }
 
 fn unlock(args: &Inside) -> anyhow::Result<Unlocked> {

@@ -1,12 +1,12 @@
 //! The roster, its changes, and a person's word on them.
 #![expect(clippy::print_stdout, reason = "this is a program's output")]
 
-use super::arguments::Roster;
+use super::{alone, arguments::Roster};
 use crate::reviewer::{changes::Changes, join, state::State, vault::Vault};
 
 pub(super) fn roster(args: &Roster) -> anyhow::Result<()> {
     let dir = &args.folder.dir;
-    let mut state = State::read(dir)?;
+    let state = State::read(dir)?;
     let (publication, joined) = join::current(&Vault::at(dir), &state)?;
     let roster = publication.roster();
     println!("{}: roster {}.", roster.newsroom_name(), roster.version());
@@ -32,7 +32,9 @@ pub(super) fn roster(args: &Roster) -> anyhow::Result<()> {
         return Ok(());
     }
     let version = roster.version();
+    let (_alone, mut state) = alone(dir)?;
     if let Some(joined) = &mut state.newsroom {
+        // what was shown, even if another run has followed on meanwhile
         joined.accepted = version;
     }
     state.write(dir)?;

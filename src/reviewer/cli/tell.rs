@@ -53,7 +53,7 @@ pub(super) fn upkeep(done: &Done) {
             }
             Because::Damaged(id) => {
                 eprintln!("The keys of epoch {epoch} are overdue: envelope {id} is damaged here.");
-                eprintln!("Remove it from envelopes/ and `fetch` it again,");
+                eprintln!("Fetch it again by its id,");
             }
         }
         eprintln!("or give them up with `keys --destroy {epoch}`.");
