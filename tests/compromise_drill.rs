@@ -127,7 +127,7 @@ impl Thief {
         let folder = newsroom.path(folder);
         let passphrase = SecretText::new(PASSPHRASE.to_owned());
         let unlocked = Vault::at(&folder).unlock(Some(&passphrase)).unwrap();
-        let mut keys = unlocked.sealing_secrets().unwrap();
+        let mut keys = unlocked.sealing_secrets().unwrap().secrets;
         keys.push(SealingSecret::parse(unlocked.wrapping().to_text().expose()).unwrap());
         Self { folder, keys }
     }

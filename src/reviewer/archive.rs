@@ -49,13 +49,22 @@ pub(super) fn archive(
     let mut envelope = File::open(shelf.path(id)).map_err(unread)?;
     let len = plaintext_len(&mut envelope).map_err(|error| ArchiveError::Open(id, error))?;
     let opened = opener::open(envelope, secrets).map_err(|error| ArchiveError::Open(id, error))?;
-    let Some(to) = Recipients::new(vec![to.clone()]) else { return Ok(()) };
+    #[expect(clippy::expect_used, reason = "one recipient is not none")]
+    let to = Recipients::new(vec![to.clone()]).expect("there is one");
     let mut sealed = seal_stream(opened, len, &to, entropy);
-    let mut file = shelf.begin_archive(id).map_err(unwritten)?;
-    while let Some(piece) = sealed.next_chunk().map_err(unread)? {
-        file.write_all(piece).map_err(unwritten)?;
+    let mut file = shelf.begin_archive(id, entropy).map_err(unwritten)?;
+    let mut copy = || -> Result<(), ArchiveError> {
+        while let Some(piece) = sealed.next_chunk().map_err(unread)? {
+            file.write_all(piece).map_err(unwritten)?;
+        }
+        shelf.complete_archive(id, &file).map_err(unwritten)
+    };
+    let copied = copy();
+    if copied.is_err() {
+        // whoever has the passphrase could open the part
+        shelf.drop_archive_part(id, entropy).map_err(unwritten)?;
     }
-    shelf.complete_archive(id, &file).map_err(unwritten)?;
+    copied?;
     shelf.clear_sealed(id).map_err(unwritten)
 }
 
@@ -152,6 +161,8 @@ mod tests {
             let refused = archive(&shelf, ID, &sealing, &to, &entropy);
             assert!(matches!(refused, Err(ArchiveError::Open(..))));
             assert!(shelf.path(ID).exists() && shelf.archived().unwrap().is_empty());
+            let left = fs::read_dir(shelf.archive_path(ID).parent().unwrap());
+            assert_eq!(left.map_or(0, Iterator::count), 0, "nor a part of it");
         }
         fs::write(shelf.path(ID), &whole).unwrap();
         archive(&shelf, ID, &sealing, &sealing[0].recipient(), &entropy).unwrap();

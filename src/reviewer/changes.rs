@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::roster::{Address, IdentityKey, Publication, ReviewerName, Roster};
 
-/// The changes from one version of the roster to a later one; `Display` has a line for each.
-pub struct Changes<'a> {
+/// The changes from one version of the roster to a later one, version by version: somebody who was
+/// added and removed in between is told, too. `Display` has a line for each change.
+pub struct Changes<'a>(Vec<Step<'a>>);
+
+struct Step<'a> {
     from: &'a Roster,
     to: &'a Roster,
 }
@@ -13,27 +16,30 @@ pub struct Changes<'a> {
 impl<'a> Changes<'a> {
     /// From version `from` to the one in force; nothing, if that is the same or not in the chain.
     pub fn since(publication: &'a Publication, from: u32) -> Option<Self> {
-        let to = publication.roster();
-        let from = publication.history().find(|roster| roster.version() == from)?;
-        (from.version() < to.version()).then_some(Self { from, to })
+        let chain: Vec<&Roster> =
+            publication.history().skip_while(|roster| roster.version() != from).collect();
+        let steps = chain.iter().zip(chain.iter().skip(1)).map(|(from, to)| Step { from, to });
+        let steps: Vec<Step<'_>> = steps.collect();
+        (!steps.is_empty()).then_some(Self(steps))
     }
 }
 
 impl fmt::Display for Changes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { from, to } = self;
-        let (version, before) = (to.version(), from.version());
-        let (issued, lapses) = (to.issued(), to.lapses());
-        writeln!(f, "Roster {version} follows on {before}; signed {issued}, good until {lapses}.")?;
-        let lines = self.lines();
-        if lines.is_empty() {
-            writeln!(f, "  nothing else is different")?;
+        for step in &self.0 {
+            let (version, issued, lapses) = (step.to.version(), step.to.issued(), step.to.lapses());
+            writeln!(f, "Roster {version}, signed {issued}, good until {lapses}:")?;
+            let lines = step.lines();
+            if lines.is_empty() {
+                writeln!(f, "  nothing else is different")?;
+            }
+            lines.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
         }
-        lines.iter().try_for_each(|line| writeln!(f, "  {line}"))
+        Ok(())
     }
 }
 
-impl Changes<'_> {
+impl Step<'_> {
     fn lines(&self) -> Vec<String> {
         let Self { from, to } = self;
         let mut lines = Vec::new();
@@ -43,10 +49,14 @@ impl Changes<'_> {
         if from.newsroom_key() != to.newsroom_key() {
             lines.push(format!("the newsroom key is now {}", to.newsroom_key().id()));
         }
-        if let Some(next) = to.next_newsroom_key()
-            && from.next_newsroom_key() != Some(next)
-        {
-            lines.push(format!("the next newsroom key is announced: {}", next.id()));
+        match (from.next_newsroom_key(), to.next_newsroom_key()) {
+            (before, Some(next)) if before != Some(next) => {
+                lines.push(format!("the next newsroom key is announced: {}", next.id()));
+            }
+            (Some(before), None) if before != to.newsroom_key() => {
+                lines.push(format!("no longer to be the next newsroom key: {}", before.id()));
+            }
+            _ => {}
         }
         let (before, after) = (people(from), people(to));
         for (name, identity) in &after {
@@ -90,6 +100,15 @@ mod tests {
     use super::*;
     use crate::roster::testing::{Newsroom, Person, TODAY};
 
+    /// Version 2 has eve on it, version 3 does not.
+    fn renewed_with_a_guest(newsroom: &Newsroom) -> crate::roster::UntrustedPublication {
+        let eve = Person::new("eve");
+        let mut files = newsroom.publication();
+        newsroom.extend(&mut files, |next| next.with_reviewer(eve.name(), eve.identity()));
+        newsroom.extend(&mut files, |next| next.without_reviewer(&eve.name()).unwrap());
+        files
+    }
+
     #[test]
     fn every_change_has_its_line() {
         let newsroom = Newsroom::new(1);
@@ -112,7 +131,7 @@ mod tests {
         let publication = files.verify(newsroom.id()).unwrap();
         let text = Changes::since(&publication, 2).unwrap().to_string();
         let expected = [
-            format!("Roster 3 follows on 2; signed {TODAY}, good until {}.", TODAY.plus(90)),
+            format!("Roster 3, signed {TODAY}, good until {}:", TODAY.plus(90)),
             format!("  + eve opens tips from now on; identity key {}", eve.identity()),
             format!("  ! jun has another identity key: {}", mina.identity()),
             "  - mina opens no tips any more".to_owned(),
@@ -126,6 +145,12 @@ mod tests {
         let text = Changes::since(&renewed, 3).unwrap().to_string();
         assert!(text.ends_with("\n  nothing else is different\n"), "{text}");
         assert!(Changes::since(&publication, 3).is_none());
+        // whoever came and went between two looks is told
+        let mut files = renewed_with_a_guest(&newsroom);
+        newsroom.extend(&mut files, |next| next);
+        let guest = files.verify(newsroom.id()).unwrap();
+        let text = Changes::since(&guest, 1).unwrap().to_string();
+        assert!(text.contains("+ eve") && text.contains("- eve"), "{text}");
         assert!(Changes::since(&publication, 9).is_none());
     }
 }

@@ -153,6 +153,11 @@ impl<'a> Desk<'a> {
         .await
     }
 
+    /// True if the gateway answers at all.
+    pub async fn is_there(&self) -> bool {
+        !matches!(self.keys().await, Err(ClientError::Unreachable { .. }))
+    }
+
     /// The chain of rosters after version `after`, as the gateway tells it.
     pub async fn rosters(&self, after: u32) -> Result<Vec<RosterText>, ClientError> {
         let mut all: Vec<RosterText> = Vec::new();

@@ -123,10 +123,24 @@ pub fn follow(
         publication::add_roster(&folder, version, signed)
             .map_err(|error| JoinError::Write(folder.clone(), error))?;
     }
-    joined.version = publication.roster().version();
-    joined.roster = HEXLOWER.encode(&publication.roster().hash());
-    state.write(vault.dir())?;
+    catch_up(vault, state, &publication)?;
     Ok(publication)
+}
+
+/// Remembers a version of the roster that is here already: a crash may have come between the two.
+pub fn catch_up(
+    vault: &Vault,
+    state: &mut State,
+    publication: &Publication,
+) -> Result<(), JoinError> {
+    let joined = state.newsroom.as_mut().ok_or(JoinError::NotJoined)?;
+    let roster = publication.roster();
+    if roster.version() > joined.version {
+        joined.version = roster.version();
+        joined.roster = HEXLOWER.encode(&roster.hash());
+        state.write(vault.dir())?;
+    }
+    Ok(())
 }
 
 /// The publication of the newsroom that was joined, checked again.
@@ -321,6 +335,13 @@ mod tests {
         let (taken, joined) = current(&vault, &state).unwrap();
         assert_eq!((taken.roster().version(), joined.version, joined.accepted), (4, 4, 2));
         assert!(joined.awaits_acceptance());
+
+        // a crash before the state was written
+        let mut state = State::read(vault.dir()).unwrap();
+        state.newsroom.as_mut().unwrap().version = 2;
+        state.newsroom.as_mut().unwrap().roster = HEXLOWER.encode(&taken.roster_hash(2).unwrap());
+        catch_up(&vault, &mut state, &taken).unwrap();
+        assert!(State::read(vault.dir()).unwrap().newsroom.unwrap().awaits_acceptance());
     }
 
     #[test]

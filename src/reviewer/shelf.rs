@@ -79,7 +79,7 @@ impl Shelf {
 
     /// The ids of the envelopes that are here as a whole, in order.
     pub fn all(&self) -> io::Result<Vec<TipId>> {
-        let mut ids = ids_in(&self.folder)?;
+        let mut ids = ids_in(&self.folder, ".age")?;
         ids.extend(self.archived()?);
         ids.sort_unstable();
         ids.dedup();
@@ -88,12 +88,12 @@ impl Shelf {
 
     /// The ids of the envelopes under a sealing key, in order.
     pub fn sealed(&self) -> io::Result<Vec<TipId>> {
-        ids_in(&self.folder)
+        ids_in(&self.folder, ".age")
     }
 
     /// The ids of the archived envelopes, in order.
     pub fn archived(&self) -> io::Result<Vec<TipId>> {
-        ids_in(&self.archive)
+        ids_in(&self.archive, ".age")
     }
 
     /// Remembers what the list says of an envelope.
@@ -134,6 +134,7 @@ impl Shelf {
     pub(super) fn clear(&self, id: TipId, entropy: &dyn Entropy) -> io::Result<()> {
         // whoever has the passphrase opens what is left of an archived envelope
         disk::destroy(&self.archive_path(id), entropy)?;
+        self.drop_archive_part(id, entropy)?;
         self.clear_sealed(id)?;
         remove(&self.part(id))?;
         remove(&self.description_path(id))?;
@@ -146,11 +147,24 @@ impl Shelf {
         disk::sync_folder(&self.folder)
     }
 
-    /// A new file for an envelope on its way into the archive. What a crash left is replaced.
-    pub(super) fn begin_archive(&self, id: TipId) -> io::Result<File> {
+    /// A new file for an envelope on its way into the archive.
+    pub(super) fn begin_archive(&self, id: TipId, entropy: &dyn Entropy) -> io::Result<File> {
         disk::private_folder(&self.archive)?;
-        remove(&self.archive_part(id))?;
+        self.drop_archive_part(id, entropy)?;
         private(&self.archive_part(id))
+    }
+
+    /// Removes what came into the archive of an envelope that did not come whole.
+    pub(super) fn drop_archive_part(&self, id: TipId, entropy: &dyn Entropy) -> io::Result<()> {
+        disk::destroy(&self.archive_part(id), entropy)
+    }
+
+    /// Removes every such part: a crash leaves them.
+    pub(super) fn sweep_archive(&self, entropy: &dyn Entropy) -> io::Result<()> {
+        for id in ids_in(&self.archive, ".part")? {
+            self.drop_archive_part(id, entropy)?;
+        }
+        Ok(())
     }
 
     /// Makes a complete file of [`begin_archive`](Self::begin_archive) the archived envelope.
@@ -204,8 +218,8 @@ impl Shelf {
     }
 }
 
-/// The envelopes in a folder, in order; none, if the folder was never made.
-fn ids_in(folder: &Path) -> io::Result<Vec<TipId>> {
+/// The ids of a folder's files of this ending, in order; none, if the folder was never made.
+fn ids_in(folder: &Path, ending: &str) -> io::Result<Vec<TipId>> {
     let files = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         files => files?,
@@ -213,7 +227,7 @@ fn ids_in(folder: &Path) -> io::Result<Vec<TipId>> {
     let mut ids = Vec::new();
     for file in files {
         let name = file?.file_name();
-        ids.extend(name.to_str().and_then(|n| n.strip_suffix(".age")?.parse::<TipId>().ok()));
+        ids.extend(name.to_str().and_then(|n| n.strip_suffix(ending)?.parse::<TipId>().ok()));
     }
     ids.sort_unstable();
     Ok(ids)
@@ -302,7 +316,11 @@ mod tests {
         let file = shelf.resume(ID, 5).unwrap().0;
         shelf.complete(ID, &file).unwrap();
         assert!(shelf.is_done(ID));
-        let mut archived = shelf.begin_archive(ID).unwrap();
+        let entropy = crate::random::SystemEntropy::new();
+        drop(shelf.begin_archive(ID, &entropy).unwrap());
+        shelf.sweep_archive(&entropy).unwrap();
+        assert_eq!(fs::read_dir(folder.path().join("archive")).unwrap().count(), 0);
+        let mut archived = shelf.begin_archive(ID, &entropy).unwrap();
         archived.write_all(b"abc").unwrap();
         shelf.complete_archive(ID, &archived).unwrap();
         shelf.clear_sealed(ID).unwrap();

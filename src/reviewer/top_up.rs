@@ -39,7 +39,7 @@ pub fn top_up(
     now: Epoch,
     entropy: &dyn Entropy,
 ) -> Result<TopUp, VaultError> {
-    let sequence = at_gateway.map_or(0, KeyBatch::sequence).max(state.sequence).saturating_add(1);
+    let sequence = next_sequence(unlocked, state, at_gateway)?;
     let strangers = has_strangers(unlocked, at_gateway, now)?;
     let recipients = recipients(unlocked, now, sequence, entropy)?;
     let is_there = |(epoch, key): (u32, &Recipient)| {
@@ -71,12 +71,24 @@ pub fn rotate(
     now: Epoch,
     entropy: &dyn Entropy,
 ) -> Result<(), VaultError> {
-    let sequence = state.sequence.saturating_add(1);
+    let sequence = next_sequence(unlocked, state, None)?;
     for epoch in ahead_of(now) {
         new_key(unlocked, KeyName { epoch, sequence }, entropy)?;
     }
     state.sequence = sequence;
     Ok(())
+}
+
+/// One more than all that is known of: a state that was brought back from a copy may have forgotten
+/// some.
+fn next_sequence(
+    unlocked: &Unlocked,
+    state: &State,
+    at_gateway: Option<&KeyBatch>,
+) -> Result<u32, VaultError> {
+    let of_keys = unlocked.vault().keys()?.iter().map(|key| key.sequence).max().unwrap_or(0);
+    let of_batch = at_gateway.map_or(0, KeyBatch::sequence);
+    Ok(of_keys.max(of_batch).max(state.sequence).saturating_add(1))
 }
 
 /// The public halves of this epoch and the seven after it; what is missing is made and named after
@@ -87,7 +99,7 @@ pub(super) fn recipients(
     sequence: u32,
     entropy: &dyn Entropy,
 ) -> Result<Vec<Recipient>, VaultError> {
-    let key_of = |epoch| match unlocked.secrets_of(epoch)?.first() {
+    let key_of = |epoch| match unlocked.secrets_of(epoch)?.secrets.first() {
         Some(secret) => Ok(secret.recipient()),
         None => new_key(unlocked, KeyName { epoch, sequence }, entropy),
     };
@@ -117,7 +129,7 @@ fn has_strangers(
     let Some(batch) = at_gateway else { return Ok(false) };
     let epochs = batch.epochs();
     for epoch in (now.max(epochs.start).0..epochs.end.0).map(Epoch) {
-        let held = unlocked.secrets_of(epoch)?;
+        let held = unlocked.secrets_of(epoch)?.secrets;
         let there = batch.recipient(epoch);
         if !held.iter().any(|secret| there == Some(&secret.recipient())) {
             return Ok(true);
@@ -220,10 +232,25 @@ mod tests {
         assert!(here.visit(10));
         for (epoch, old) in (10..18).zip(&old) {
             assert!(here.key(epoch) != *old);
-            let held = here.unlocked.secrets_of(Epoch(epoch)).unwrap();
+            let held = here.unlocked.secrets_of(Epoch(epoch)).unwrap().secrets;
             assert!(held[0].recipient() == here.key(epoch) && held[1].recipient() == *old);
         }
         assert!(!here.visit(10));
+    }
+
+    #[test]
+    fn a_state_from_an_older_copy_loses_no_key() {
+        let mut here = setting();
+        here.visit(10);
+        let entropy = SystemEntropy::new();
+        rotate(&here.unlocked, &mut here.state, Epoch(10), &entropy).unwrap();
+        here.visit(10);
+        here.state.sequence = 0;
+        let before = here.unlocked.vault().keys().unwrap();
+        rotate(&here.unlocked, &mut here.state, Epoch(10), &entropy).unwrap();
+        let after = here.unlocked.vault().keys().unwrap();
+        assert_eq!(after.len(), before.len() + 8);
+        assert!(here.visit(10));
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub enum Because {
     NotFetched(Vec<TipId>),
     /// A fetched envelope that does not open to its end.
     Damaged(TipId),
+    /// A fetched envelope that none of the epoch's keys opens: it is sealed to others, or its key's
+    /// file is damaged.
+    NotOurs(TipId),
 }
 
 /// Destroys what is due. `list` is the gateway's whole list, of this run.
@@ -84,6 +87,7 @@ pub fn keep_up(
     entropy: &dyn Entropy,
 ) -> Result<Done, UpkeepError> {
     let mut done = Done::default();
+    shelf.sweep_archive(entropy)?;
     for epoch in due(unlocked, terms.epoch)? {
         let missing: Vec<TipId> = list
             .iter()
@@ -95,15 +99,13 @@ pub fn keep_up(
             continue;
         }
         let put_away = PutAway { unlocked, shelf, epoch, terms, entropy };
-        match put_away.all(|id| Err(Stop::Damaged(id))) {
+        match put_away.all(|because| Err(Stop::Because(because))) {
             Ok(archived) => {
                 done.archived += archived;
                 unlocked.vault().destroy(epoch, entropy)?;
                 done.destroyed.push(epoch);
             }
-            Err(Stop::Damaged(id)) => {
-                done.overdue.push(Overdue { epoch, because: Because::Damaged(id) });
-            }
+            Err(Stop::Because(because)) => done.overdue.push(Overdue { epoch, because }),
             Err(Stop::Failed(error)) => return Err(error),
         }
     }
@@ -124,10 +126,15 @@ pub fn destroy(
     entropy: &dyn Entropy,
 ) -> Result<usize, UpkeepError> {
     let put_away = PutAway { unlocked, shelf, epoch, terms, entropy };
-    let archived = put_away.all(|id| Ok(shelf.clear_sealed(id)?)).map_err(|stop| match stop {
+    let give_up = |because| match because {
+        Because::NotOurs(id) => Ok(shelf.let_go(id)?),
+        Because::Damaged(id) => Ok(shelf.clear_sealed(id)?),
+        Because::NotFetched(_) => Ok(()),
+    };
+    let archived = put_away.all(give_up).map_err(|stop| match stop {
         Stop::Failed(error) => error,
-        // not reached: what is damaged was cleared away
-        Stop::Damaged(_) => UpkeepError::Shelf(io::ErrorKind::InvalidData.into()),
+        // not reached: each of them is given up
+        Stop::Because(_) => UpkeepError::Shelf(io::ErrorKind::InvalidData.into()),
     })?;
     unlocked.vault().destroy(epoch, entropy)?;
     Ok(archived)
@@ -145,7 +152,7 @@ pub fn due(unlocked: &Unlocked, now: Epoch) -> Result<Vec<Epoch>, VaultError> {
 }
 
 enum Stop {
-    Damaged(TipId),
+    Because(Because),
     Failed(UpkeepError),
 }
 
@@ -167,10 +174,9 @@ struct PutAway<'a> {
 }
 
 impl PutAway<'_> {
-    /// How many went into the archive. `damaged` says what is to be done about one that does not
-    /// open to its end.
-    fn all(&self, damaged: impl Fn(TipId) -> Result<(), Stop>) -> Result<usize, Stop> {
-        let secrets = self.unlocked.secrets_of(self.epoch)?;
+    /// How many went into the archive. `unless` says what is to be done about one that cannot.
+    fn all(&self, unless: impl Fn(Because) -> Result<(), Stop>) -> Result<usize, Stop> {
+        let secrets = self.unlocked.secrets_of(self.epoch)?.secrets;
         let to = self.unlocked.wrapping().recipient();
         let Terms { today, archive_days, .. } = self.terms;
         let mut archived = 0;
@@ -187,12 +193,13 @@ impl PutAway<'_> {
                 Ok(()) => archived += 1,
                 // nothing says that it is of this epoch, and its keys say that it is not
                 Err(ArchiveError::Open(_, OpenError::NotForYou)) if described.is_none() => {}
+                Err(ArchiveError::Open(_, OpenError::NotForYou)) => unless(Because::NotOurs(id))?,
                 Err(
                     ArchiveError::Open(_, OpenError::Io(error)) | ArchiveError::Write(_, error),
                 ) => {
                     return Err(error.into());
                 }
-                Err(ArchiveError::Open(..)) => damaged(id)?,
+                Err(ArchiveError::Open(..)) => unless(Because::Damaged(id))?,
             }
         }
         Ok(archived)
@@ -259,8 +266,13 @@ mod tests {
 
         fn fetch(&self, id: TipId) {
             let listing = self.list.iter().find(|listing| listing.id == id).unwrap();
-            let secrets = self.unlocked.secrets_of(listing.epoch).unwrap();
-            let to = Recipients::new(vec![secrets[0].recipient()]).unwrap();
+            let secrets = self.unlocked.secrets_of(listing.epoch).unwrap().secrets;
+            self.put(listing, &secrets[0]);
+        }
+
+        fn put(&self, listing: &EnvelopeListing, key: &SealingSecret) {
+            let id = listing.id;
+            let to = Recipients::new(vec![key.recipient()]).unwrap();
             let mut sealed = seal_stream(&b"tip"[..], 3, &to, &SystemEntropy::new());
             let mut file = self.shelf.resume(id, 10_000).unwrap().0;
             while let Some(piece) = sealed.next_chunk().unwrap() {
@@ -287,7 +299,7 @@ mod tests {
             let archived = self.shelf.fetched(id) == Fetched::Archived;
             let path = if archived { self.shelf.archive_path(id) } else { self.shelf.path(id) };
             let Ok(bytes) = fs::read(path) else { return false };
-            let secrets = self.unlocked.sealing_secrets().unwrap();
+            let secrets = self.unlocked.sealing_secrets().unwrap().secrets;
             let wrapping = std::slice::from_ref(self.unlocked.wrapping());
             opener::open(&bytes[..], if archived { wrapping } else { &secrets }).is_ok()
         }
@@ -368,6 +380,28 @@ mod tests {
         destroy(&desk.unlocked, &desk.shelf, Epoch(10), terms, &entropy).unwrap();
         assert_eq!(desk.epochs(), [11, 12, 13]);
         assert!(desk.opens(whole) && !desk.opens(damaged));
+    }
+
+    #[test]
+    fn an_envelope_for_others_waits_for_a_persons_word() {
+        let mut desk = desk();
+        let [ours, other] = [desk.listed(10), desk.listed(10)];
+        desk.fetch(ours);
+        desk.put(&desk.list[1], &SealingSecret::generate(&SystemEntropy::new()));
+        assert_eq!(desk.keep_up(13).overdue[0].because, Because::NotOurs(other));
+        assert_eq!(desk.epochs(), [10, 11, 12, 13]);
+        desk.shelf.let_go(other).unwrap();
+        assert_eq!(desk.keep_up(13).destroyed, [Epoch(10)]);
+        assert!(desk.opens(ours));
+    }
+
+    #[test]
+    fn a_destruction_that_a_crash_cut_short_is_ended() {
+        let desk = desk();
+        let key = desk.unlocked.vault().dir().join("keys/10-0.age");
+        fs::write(&key, vec![7; 2_000]).unwrap();
+        assert_eq!(desk.keep_up(13).destroyed, [Epoch(10)]);
+        assert!(!key.exists());
     }
 
     #[test]

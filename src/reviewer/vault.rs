@@ -66,6 +66,9 @@ pub enum VaultError {
     /// Not of the form above.
     #[error("{} is damaged: bring it back from a backup", .0.display())]
     Damaged(PathBuf),
+    /// Two runs of the program at once.
+    #[error("another run of sealpost-reviewer is at work in {}: try again when it is done", .0.display())]
+    Busy(PathBuf),
     /// Not to be read or written.
     #[error("{} cannot be read or written", .0.display())]
     Io(PathBuf, #[source] io::Error),
@@ -173,8 +176,11 @@ impl Vault {
         read().map_err(|error| VaultError::Io(folder.clone(), error))
     }
 
-    /// Waits until no other run of the program makes or destroys keys here or changes the state;
-    /// none does until the guard is dropped. The state has to be read after this.
+    /// From here on no other run of the program makes or destroys keys here or changes the state,
+    /// until the guard is dropped. The state has to be read after this.
+    ///
+    /// # Errors
+    /// [`VaultError::Busy`] if another run is at it.
     pub fn alone(&self) -> Result<Alone, VaultError> {
         let path = self.dir.join("lock");
         let lock = || -> io::Result<File> {
@@ -184,10 +190,13 @@ impl Vault {
                 .truncate(false)
                 .mode(0o600)
                 .open(&path)?;
-            rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
+            rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
             Ok(file)
         };
-        lock().map(Alone).map_err(|error| VaultError::Io(path.clone(), error))
+        lock().map(Alone).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => VaultError::Busy(self.dir.clone()),
+            _ => VaultError::Io(path.clone(), error),
+        })
     }
 
     /// Where the card lies.
@@ -225,6 +234,15 @@ impl Vault {
     fn unprotected(&self) -> PathBuf {
         self.dir.join("identity.txt")
     }
+}
+
+/// Sealing keys as they were found. A file that does not open stands in nobody's way: a crash leaves
+/// one while a key is being destroyed.
+pub struct Held {
+    /// Those that open.
+    pub secrets: Vec<SealingSecret>,
+    /// Those that do not: what was sealed to them alone opens no more.
+    pub damaged: Vec<KeyName>,
 }
 
 /// The right to change a reviewer's folder, see [`Vault::alone`].
@@ -271,7 +289,7 @@ impl Unlocked {
         &self.wrapping
     }
 
-    /// Keeps the private half of a sealing key.
+    /// Keeps the private half of a sealing key. One that is there is never replaced.
     pub fn keep(
         &self,
         name: KeyName,
@@ -281,18 +299,31 @@ impl Unlocked {
         let text = secret.to_text();
         let sealed =
             seal::seal_armored(text.expose().as_bytes(), &self.wrapping.recipient(), entropy);
-        write(self.vault.key(name), sealed.as_bytes())
+        let path = self.vault.key(name);
+        disk::write_new_private(&path, sealed.as_bytes())
+            .map_err(|error| VaultError::Io(path, error))
     }
 
     /// The private halves that are there, the latest epoch's first.
-    pub fn sealing_secrets(&self) -> Result<Vec<SealingSecret>, VaultError> {
-        self.vault.keys()?.into_iter().rev().map(|name| self.sealing_secret(name)).collect()
+    pub fn sealing_secrets(&self) -> Result<Held, VaultError> {
+        self.held(|_| true)
     }
 
     /// The private halves of one epoch, the one that counts first.
-    pub fn secrets_of(&self, epoch: Epoch) -> Result<Vec<SealingSecret>, VaultError> {
-        let names = self.vault.keys()?.into_iter().rev().filter(|name| name.epoch == epoch);
-        names.map(|name| self.sealing_secret(name)).collect()
+    pub fn secrets_of(&self, epoch: Epoch) -> Result<Held, VaultError> {
+        self.held(|name| name.epoch == epoch)
+    }
+
+    fn held(&self, wanted: impl Fn(KeyName) -> bool) -> Result<Held, VaultError> {
+        let mut held = Held { secrets: Vec::new(), damaged: Vec::new() };
+        for name in self.vault.keys()?.into_iter().rev().filter(|name| wanted(*name)) {
+            match self.sealing_secret(name) {
+                Ok(secret) => held.secrets.push(secret),
+                Err(VaultError::Damaged(_)) => held.damaged.push(name),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(held)
     }
 
     fn sealing_secret(&self, name: KeyName) -> Result<SealingSecret, VaultError> {
@@ -376,9 +407,10 @@ mod tests {
         assert!(matches!(wrong, Err(VaultError::WrongPassphrase(_))));
         let unlocked = vault.unlock(Some(&passphrase("right"))).unwrap();
         assert_eq!(unlocked.identity().public(), made.identity().public());
-        let secrets = unlocked.sealing_secrets().unwrap();
-        assert_eq!(secrets.len(), 1);
-        assert!(secrets[0].recipient() == secret.recipient());
+        let held = unlocked.sealing_secrets().unwrap();
+        assert!(held.damaged.is_empty() && held.secrets.len() == 1);
+        assert!(held.secrets[0].recipient() == secret.recipient());
+        assert!(made.keep(name(7, 0), &secret, &entropy).is_err(), "it is there");
     }
 
     #[test]
@@ -411,15 +443,22 @@ mod tests {
         fs::hard_link(&file, &other_name).unwrap();
         fs::write(vault.key_folder().join(".7-3.age.1.0.new"), &content).unwrap();
 
-        assert_eq!(made.secrets_of(Epoch(7)).unwrap().len(), 2);
+        assert_eq!(made.secrets_of(Epoch(7)).unwrap().secrets.len(), 2);
         vault.destroy(Epoch(7), &entropy).unwrap();
         assert_eq!(vault.keys().unwrap(), [name(8, 0), name(78, 0)]);
         assert_eq!(fs::read_dir(vault.key_folder()).unwrap().count(), 2);
         // not only the name is gone
         let left = fs::read(&other_name).unwrap();
         assert!(left.len() == content.len() && left != content);
-        assert!(made.secrets_of(Epoch(7)).unwrap().is_empty());
+        assert!(made.secrets_of(Epoch(7)).unwrap().secrets.is_empty());
         vault.destroy(Epoch(7), &entropy).unwrap();
+
+        // a crash between overwriting and removing
+        fs::write(vault.key(name(8, 0)), vec![7; content.len()]).unwrap();
+        let held = made.sealing_secrets().unwrap();
+        assert_eq!((held.secrets.len(), held.damaged), (1, vec![name(8, 0)]));
+        vault.destroy(Epoch(8), &entropy).unwrap();
+        assert_eq!(vault.keys().unwrap(), [name(78, 0)]);
     }
 
     #[test]
@@ -427,13 +466,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::at(folder.path());
         let first = vault.alone().unwrap();
-        let lock = || {
-            let file = File::open(folder.path().join("lock")).unwrap();
-            rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
-        };
-        assert!(!lock());
+        assert!(matches!(vault.alone(), Err(VaultError::Busy(_))));
         drop(first);
-        assert!(lock());
+        assert!(vault.alone().is_ok());
     }
 
     #[test]

@@ -61,8 +61,6 @@ pub struct News {
 pub struct Visit<'a> {
     /// The desk.
     pub desk: Desk<'a>,
-    /// All that the gateway holds, in order of id.
-    pub list: Vec<EnvelopeListing>,
     /// What happened so far.
     pub news: News,
     unlocked: &'a Unlocked,
@@ -70,7 +68,7 @@ pub struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    /// Goes there: roster, sealing keys, list.
+    /// Goes there: roster and sealing keys.
     pub async fn begin(
         unlocked: &'a Unlocked,
         state: &mut State,
@@ -81,7 +79,9 @@ impl<'a> Visit<'a> {
         // two runs at once must not make two keys of one name, of which one would be lost
         let alone = vault.alone()?;
         *state = State::read(vault.dir())?;
-        let (publication, joined) = join::current(vault, state)?;
+        let publication = join::current(vault, state)?.0;
+        join::catch_up(vault, state, &publication)?;
+        let joined = state.newsroom.as_ref().ok_or(JoinError::NotJoined)?;
         let route = Route::choose(publication.roster(), joined)?;
         let newsroom = publication.newsroom();
         let desk = Desk::new(route, newsroom, unlocked.identity(), clock)?;
@@ -94,19 +94,21 @@ impl<'a> Visit<'a> {
         }
         send_keys(unlocked, state, &desk, &publication, clock, entropy, &mut news).await?;
         drop(alone);
-        let list = desk.list().await?;
-        let terms = terms(state, clock);
-        Ok(Self { desk, list, news, unlocked, terms })
+        Ok(Self { desk, news, unlocked, terms: terms(state, clock) })
     }
 
-    /// Leaves: destroys the keys whose time is over, if all that they open is here.
+    /// Leaves: destroys the keys whose time is over, if all that they open of `list` is here. Does
+    /// nothing while another run is at work: it will.
     ///
     /// # Errors
     /// See [`UpkeepError`].
-    pub fn end(self, entropy: &dyn Entropy) -> Result<Done, UpkeepError> {
-        let _alone = self.unlocked.vault().alone()?;
-        let shelf = shelf(self.unlocked.vault());
-        upkeep::keep_up(self.unlocked, &shelf, &self.list, self.terms, entropy)
+    pub fn end(self, list: &[EnvelopeListing], entropy: &dyn Entropy) -> Result<Done, UpkeepError> {
+        let vault = self.unlocked.vault();
+        match vault.alone() {
+            Ok(_alone) => upkeep::keep_up(self.unlocked, &shelf(vault), list, self.terms, entropy),
+            Err(VaultError::Busy(_)) => Ok(Done::default()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

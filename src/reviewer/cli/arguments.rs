@@ -103,6 +103,10 @@ pub(super) struct Keys {
     /// never be opened then
     #[arg(long, value_name = "EPOCH")]
     pub(super) destroy: Option<u32>,
+    /// Do so without asking the gateway, which confirms that this machine's clock is right: with a
+    /// clock that is ahead, keys are destroyed that are still in use
+    #[arg(long, requires = "destroy")]
+    pub(super) offline: bool,
 }
 
 /// Makes new sealing keys before their time, for this epoch and those that follow

@@ -15,15 +15,15 @@ use crate::{
     desk::EnvelopeListing,
     random::SystemEntropy,
     reviewer::{
-        fetch::{self, FetchError},
+        fetch,
         inbox::Inbox,
         open::{self, Target},
         opener,
         sealing_key::SealingSecret,
         shelf::{Fetched, Shelf},
         state::State,
-        vault::{Unlocked, Vault},
-        visit::{self, Visit},
+        vault::{Held, KeyName, Unlocked, Vault},
+        visit::{self, News, Visit},
     },
     tip::TipId,
 };
@@ -32,43 +32,48 @@ fn shelf(args: &Inside) -> Shelf {
     visit::shelf(&Vault::at(&args.folder.dir))
 }
 
-/// Visits the desk, does something there, and tells what else came of it.
+/// Visits the desk, does something with its list there, and tells what else came of it.
 fn at_the_desk<T>(
     args: &Inside,
-    work: impl AsyncFnOnce(&Visit<'_>) -> anyhow::Result<T>,
+    work: impl AsyncFnOnce(&Visit<'_>, &[EnvelopeListing]) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let mut state = State::read(&args.folder.dir)?;
     let unlocked = unlock(args)?;
-    go(&unlocked, &mut state, work)
-}
-
-/// The same with secrets that are in memory already.
-pub(super) fn go<T>(
-    unlocked: &Unlocked,
-    state: &mut State,
-    work: impl AsyncFnOnce(&Visit<'_>) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
     let entropy = SystemEntropy::new();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let visit = Visit::begin(unlocked, state, &SystemClock, &entropy).await?;
-        tell::news(&visit.news, unlocked.vault(), state);
-        let result = work(&visit).await?;
-        tell::upkeep(&visit.end(&entropy)?);
+    runtime()?.block_on(async {
+        let visit = Visit::begin(&unlocked, &mut state, &SystemClock, &entropy).await?;
+        tell::news(&visit.news, unlocked.vault(), &state);
+        let list = visit.desk.list().await?;
+        let result = work(&visit, &list).await?;
+        tell::upkeep(&visit.end(&list, &entropy)?);
         Ok(result)
     })
 }
 
+/// Visits the desk for what every visit does at its beginning: roster and sealing keys.
+pub(super) fn call(unlocked: &Unlocked, state: &mut State) -> anyhow::Result<News> {
+    let entropy = SystemEntropy::new();
+    let visit = Visit::begin(unlocked, state, &SystemClock, &entropy);
+    let news = runtime()?.block_on(visit)?.news;
+    tell::news(&news, unlocked.vault(), state);
+    Ok(news)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
 pub(super) fn inbox(args: &Inside) -> anyhow::Result<()> {
-    let list = at_the_desk(args, async |visit| Ok(visit.list.clone()))?;
+    let list = at_the_desk(args, async |_, list| Ok(list.to_vec()))?;
     print!("{}", Inbox::new(list, &shelf(args)));
     Ok(())
 }
 
 pub(super) fn fetch_envelopes(args: &Fetch) -> anyhow::Result<()> {
     let shelf = shelf(&args.inside);
-    let fetched = at_the_desk(&args.inside, async |visit| {
-        let wanted = wanted(&visit.list, &args.ids, &shelf)?;
+    let (wanted, failed) = at_the_desk(&args.inside, async |visit, list| {
+        let wanted = wanted(list, &args.ids, &shelf)?;
+        let mut failed = 0;
         for (at, listing) in (1..).zip(&wanted) {
             let at: usize = at;
             let bar = progress(listing.bytes, &format!("fetching {at} of {}", wanted.len()));
@@ -77,13 +82,21 @@ pub(super) fn fetch_envelopes(args: &Fetch) -> anyhow::Result<()> {
             bar.finish_and_clear();
             match fetched {
                 Ok(path) => println!("Fetched: {}", path.display()),
-                Err(busy @ FetchError::Busy(_)) => eprintln!("Left alone: {busy}."),
-                Err(error) => return Err(error.into()),
+                // the others can be fetched all the same, unless nothing can
+                Err(error) => {
+                    failed += 1;
+                    eprintln!("Not fetched: {}: {:#}", listing.id, anyhow::Error::new(error));
+                    if !visit.desk.is_there().await {
+                        eprintln!("The gateway does not answer any more.");
+                        break;
+                    }
+                }
             }
         }
-        Ok(wanted.len())
+        Ok((wanted.len(), failed))
     })?;
-    if fetched == 0 {
+    ensure!(failed == 0, "not all envelopes could be fetched: `fetch` again goes on with them");
+    if wanted == 0 {
         println!("Nothing new.");
     }
     Ok(())
@@ -116,7 +129,8 @@ pub(super) fn open_envelopes(args: &Open) -> anyhow::Result<()> {
     let shelf = shelf(&args.inside);
     let which = &args.which;
     if let Some(file) = &which.envelope {
-        let secrets = unlock(&args.inside)?.sealing_secrets()?;
+        let unlocked = unlock(&args.inside)?;
+        let secrets = sealing_secrets(&unlocked)?.secrets;
         return open_one(file, &own_folder_name(file), &secrets, args);
     }
     let ids = if which.all {
@@ -130,7 +144,7 @@ pub(super) fn open_envelopes(args: &Open) -> anyhow::Result<()> {
         return Ok(());
     }
     let unlocked = unlock(&args.inside)?;
-    let secrets = unlocked.sealing_secrets()?;
+    let Held { secrets, damaged } = sealing_secrets(&unlocked)?;
     let mut failed = 0;
     for id in &ids {
         let (path, secrets) = match shelf.fetched(*id) {
@@ -141,7 +155,7 @@ pub(super) fn open_envelopes(args: &Open) -> anyhow::Result<()> {
         };
         match open_one(&path, &id.to_string(), secrets, args) {
             Ok(()) => shelf.mark_opened(*id).context("cannot be marked as opened")?,
-            Err(error) if which.all && is_for_others(&error) => {
+            Err(error) if which.all && damaged.is_empty() && is_for_others(&error) => {
                 shelf.let_go(*id).context("cannot be let go")?;
                 println!("Not for you: {id} was sealed while the gateway had no key of yours.");
             }
@@ -153,6 +167,19 @@ pub(super) fn open_envelopes(args: &Open) -> anyhow::Result<()> {
     }
     ensure!(failed == 0, "{failed} of {} envelopes could not be opened", ids.len());
     Ok(())
+}
+
+/// The sealing keys; files that do not open are told.
+pub(super) fn sealing_secrets(unlocked: &Unlocked) -> anyhow::Result<Held> {
+    let held = unlocked.sealing_secrets()?;
+    for KeyName { epoch, sequence } in &held.damaged {
+        eprintln!(
+            "The key {}-{sequence} is damaged: what was sealed to it does not open here. If its \
+             epoch is not over, `rotate`.",
+            epoch.0
+        );
+    }
+    Ok(held)
 }
 
 /// True if the envelope is good and none of its stanzas is ours.

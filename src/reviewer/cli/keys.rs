@@ -25,7 +25,7 @@ use crate::{
 pub(super) fn keys(args: &Keys) -> anyhow::Result<()> {
     let state = State::read(&args.inside.folder.dir)?;
     if let Some(epoch) = args.destroy {
-        destroy(args, &state, Epoch(epoch))?;
+        destroy(args, Epoch(epoch))?;
     }
     let vault = Vault::at(&args.inside.folder.dir);
     let length = state.epoch_length();
@@ -57,11 +57,18 @@ fn life(epoch: Epoch, now: Epoch, length: EpochLength) -> String {
     }
 }
 
-fn destroy(args: &Keys, state: &State, epoch: Epoch) -> anyhow::Result<()> {
+fn destroy(args: &Keys, epoch: Epoch) -> anyhow::Result<()> {
+    let dir = &args.inside.folder.dir;
     let unlocked = unlock(&args.inside)?;
-    let terms = visit::terms(state, &SystemClock);
     let is_there = unlocked.vault().keys()?.iter().any(|key| key.epoch == epoch);
     ensure!(is_there, "there are no keys of epoch {}", epoch.0);
+    if !args.offline {
+        // the gateway answers only if this machine's clock is right
+        desk::call(&unlocked, &mut State::read(dir)?)
+            .context("nothing is destroyed; see --offline if the gateway cannot be reached")?;
+    }
+    let (_alone, state) = alone(dir)?;
+    let terms = visit::terms(&state, &SystemClock);
     ensure!(
         epoch.is_over(terms.epoch),
         "the time of epoch {} is not over: tips sealed to it may still come in, and nobody could \
@@ -69,7 +76,6 @@ fn destroy(args: &Keys, state: &State, epoch: Epoch) -> anyhow::Result<()> {
         epoch.0
     );
     let shelf = visit::shelf(unlocked.vault());
-    let _alone = unlocked.vault().alone()?;
     let archived = upkeep::destroy(&unlocked, &shelf, epoch, terms, &SystemEntropy::new())?;
     println!("Tips put into the archive first: {archived}.");
     println!("The keys of epoch {} are destroyed. What was not fetched opens no more.", epoch.0);
@@ -88,16 +94,15 @@ pub(super) fn rotate(args: &Rotate) -> anyhow::Result<()> {
     state.write(unlocked.vault().dir())?;
     drop(alone);
     println!("New sealing keys are made.");
-    let sent = desk::go(&unlocked, &mut state, async |visit| Ok(visit.news.keys_sent));
-    match sent {
-        Ok(true) => {
+    match desk::call(&unlocked, &mut state) {
+        Ok(news) if news.keys_sent => {
             println!("The next tip is sealed to them.");
             Ok(())
         }
-        Ok(false) => bail!("the gateway did not take the new keys; it seals to the old ones"),
+        Ok(_) => bail!("the gateway did not take the new keys; it seals to the old ones"),
         Err(error) => {
-            eprintln!("They were not given to the gateway: {error:#}.");
-            bail!("the gateway seals to the old keys until your next visit (`inbox` is one)")
+            eprintln!("The gateway was not reached, or did not answer: {error:#}.");
+            bail!("it seals to the old keys until a visit succeeds (`inbox` is one)")
         }
     }
 }

@@ -22,14 +22,17 @@ use self::arguments::{Cli, Command, Folder, Init, Inside, Join, Notice};
 use super::{
     card,
     changes::Changes,
+    client::ClientError,
     join, notice,
     route::Route,
     state::State,
     vault::{Alone, Unlocked, Vault},
+    visit::VisitError,
 };
 use crate::{
     clean_command,
     clock::{Clock, SystemClock},
+    desk::signature::Refused,
     disk, passphrase, publication,
     random::SystemEntropy,
     roster::{CardFingerprint, UntrustedCard},
@@ -55,6 +58,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     do_as_told(cli.command).unwrap_or_else(|error| {
         eprintln!("sealpost-reviewer: {error:#}");
+        if let Some(VisitError::Desk(ClientError::Refused { key, .. })) = error.downcast_ref()
+            && key == Refused::UnknownReviewer.key()
+        {
+            eprintln!(
+                "If you have left the newsroom, destroy this folder: its keys open old tips."
+            );
+        }
         ExitCode::FAILURE
     })
 }
@@ -200,7 +210,7 @@ fn open_notice(args: &Notice) -> anyhow::Result<()> {
     let Ok(mail) = String::from_utf8(mail) else {
         bail!("the mail is not text in UTF-8");
     };
-    let secrets = unlock(&args.inside)?.sealing_secrets()?;
+    let secrets = desk::sealing_secrets(&unlock(&args.inside)?)?.secrets;
     let text = notice::open(&mail, &secrets)?;
     println!("{}", text.trim_end());
     Ok(())

@@ -16,7 +16,7 @@ pub(super) fn news(news: &News, vault: &Vault, state: &State) {
     }
     if let Some(why) = &news.keys_refused {
         eprintln!("Your new sealing keys were not taken: {why}.");
-        eprintln!("Look at this machine's clock; they are offered again at the next visit.");
+        eprintln!("They are offered again at the next visit; until then the old ones count.");
     }
     if news.strangers {
         eprintln!("The gateway sealed tips to keys in your name that are not in this folder. If");
@@ -54,6 +54,10 @@ pub(super) fn upkeep(done: &Done) {
             Because::Damaged(id) => {
                 eprintln!("The keys of epoch {epoch} are overdue: envelope {id} is damaged here.");
                 eprintln!("Fetch it again by its id,");
+            }
+            Because::NotOurs(id) => {
+                eprintln!("The keys of epoch {epoch} are overdue: envelope {id} opens with none");
+                eprintln!("of them, so it is sealed to others. Let it go with `open --all`,");
             }
         }
         eprintln!("or give them up with `keys --destroy {epoch}`.");

@@ -48,7 +48,8 @@ impl SupportedKxGroup for HybridClient {
     }
 }
 
-/// A key exchange whose share is on its way. Both private halves wipe themselves.
+/// A key exchange whose share is on its way. The ML-KEM half wipes itself; ring's X25519 half
+/// does not.
 struct Started {
     ml_kem: DecapsulationKey768,
     x25519: Box<dyn ActiveKeyExchange>,
