@@ -19,6 +19,7 @@ mod key_batches;
 mod notice;
 mod operator;
 mod outside_signing;
+mod overdue_keys;
 mod poster;
 mod publication;
 mod request_signatures;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use sealpost::{
+    codename::{Codename, Mailbox, ReplyText, Root},
     operator::newsroom_secret::NewsroomSecret,
     reviewer::{identity::IdentitySecret, sealing_key::SealingSecret, vault::Unlocked},
     secret::{SecretBytes, SecretKey, SecretText},
@@ -68,6 +69,10 @@ fn no_secret_can_be_printed_or_copied() {
         traits_of!(SealingSecret),
         traits_of!(Unlocked),
         traits_of!(NewsroomSecret),
+        traits_of!(Codename),
+        traits_of!(Root),
+        traits_of!(Mailbox),
+        traits_of!(ReplyText),
     ] {
         assert_eq!(traits, [false; 3], "{name}: Debug, Display, Clone");
     }
