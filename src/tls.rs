@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn an_x25519_half_that_gives_zeros_is_refused() {
-        // 0, 1, and p − 1: of order 4, 1 and 2
+        // 0, 1, and p − 1: of order 2, 4 and 4
         let p_minus_one = {
             let mut u = [0xff; 32];
             (u[0], u[31]) = (0xec, 0x7f);

@@ -1,7 +1,7 @@
 //! What Sealpost seals, age's JavaScript implementation opens, and the other way round: one that
 //! nobody here wrote agrees with us about every byte.
 
-use std::{fs, io::Read, path::Path};
+use std::{collections::BTreeSet, fs, io::Read, path::Path};
 
 use crate::js::Node;
 use sealpost::{
@@ -11,12 +11,15 @@ use sealpost::{
 };
 use serde_json::{Value, json};
 
-/// Around each edge of a chunk, and around the archives of two size classes (16 KiB and 24 KiB,
-/// each with 64 KiB more).
-const LENGTHS: [usize; 19] = [
-    0, 1, 15, 16, 17, 65_519, 65_520, 65_535, 65_536, 65_537, 131_071, 131_072, 131_073, 196_608,
-    81_919, 81_920, 81_921, 90_112, 90_113,
-];
+/// Around each edge of a chunk, sealed or not, and around the archives of the size classes up to
+/// 320 KiB: larger ones are made of the same chunks.
+fn lengths() -> Vec<usize> {
+    let classes = (4..=8).flat_map(|k| [(1 << k) * 1024, (3 << (k - 1)) * 1024]);
+    let edges = classes.map(|class: usize| class + 64 * 1024).chain([16, 65_520, 65_536, 131_072]);
+    let around = edges.flat_map(|edge| [edge - 1, edge, edge + 1]).chain([0, 1]);
+    let all: BTreeSet<usize> = around.collect();
+    all.into_iter().collect()
+}
 
 fn secret() -> SealingSecret {
     SealingSecret::generate(&SystemEntropy::new())
@@ -51,7 +54,7 @@ fn age_opens_what_is_sealed_here() {
     let file = |name: &str| folder.path().join(name);
     let (first, second) = (secret(), secret());
     let mut jobs = Vec::new();
-    for len in LENGTHS {
+    for len in lengths() {
         fs::write(file(&format!("{len}.age")), seal(&plaintext(len), &[&first, &second])).unwrap();
         // the last of two reviewers, so that the first stanza is passed over
         jobs.push(json!({
@@ -71,11 +74,11 @@ fn age_opens_what_is_sealed_here() {
         "armored": true,
     }));
     run(node, folder.path(), &jobs);
-    for len in LENGTHS {
+    for len in lengths() {
         assert!(fs::read(file(&format!("{len}.txt"))).unwrap() == plaintext(len), "{len} bytes");
     }
     assert_eq!(fs::read(file("notice.txt")).unwrap(), b"a notice");
-    println!("opened by npm age-encryption: {} files of ours", LENGTHS.len() + 1);
+    println!("opened by npm age-encryption: {} files of ours", lengths().len() + 1);
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn what_age_seals_opens_here() {
     let keys = [secret(), secret()];
     let recipients = keys.each_ref().map(|key| key.recipient().to_string());
     let mut jobs = Vec::new();
-    for len in LENGTHS {
+    for len in lengths() {
         fs::write(file(&format!("{len}.txt")), plaintext(len)).unwrap();
         jobs.push(json!({
             "do": "seal",
@@ -96,7 +99,7 @@ fn what_age_seals_opens_here() {
         }));
     }
     run(node, folder.path(), &jobs);
-    for len in LENGTHS {
+    for len in lengths() {
         let sealed = fs::read(file(&format!("{len}.age"))).unwrap();
         // no more and no less than ours, so that nobody can tell who sealed it
         assert_eq!(sealed.len() as u64, sealed_len(len as u64, 2), "{len} bytes");
@@ -105,7 +108,7 @@ fn what_age_seals_opens_here() {
         opening.read_to_end(&mut opened).unwrap();
         assert!(opened == plaintext(len), "{len} bytes");
     }
-    println!("sealed by npm age-encryption: {} files opened here", LENGTHS.len());
+    println!("sealed by npm age-encryption: {} files opened here", lengths().len());
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod overdue_keys;
 mod poster;
 mod publication;
 mod request_signatures;
+mod roster_accepted;
 mod roster_reload;
 mod secrets;
 mod stock_tools;

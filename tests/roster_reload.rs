@@ -1,9 +1,12 @@
 //! Invariant: a roster cannot be rolled back, forged or outlived. The running gateway takes a newer
 //! roster before the very next tip, and keeps the last good one when what it finds is not good.
 
-use std::path::PathBuf;
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
-use crate::newsroom::{Form, Gateway, Newsroom, in_ci};
+use crate::newsroom::{Form, Gateway, Newsroom, exchange, files_below, in_ci};
 
 #[test]
 fn a_removed_reviewer_is_not_sealed_to_from_the_very_next_tip() {
@@ -12,6 +15,57 @@ fn a_removed_reviewer_is_not_sealed_to_from_the_very_next_tip() {
     assert_eq!(stanzas(&newsroom, &gateway), 2);
     newsroom.ok("operator", "remove --dir operator harbour");
     assert_eq!(stanzas(&newsroom, &gateway), 1);
+}
+
+#[test]
+fn no_upload_is_lost_to_a_change_of_the_roster() {
+    let newsroom = Newsroom::new(&["ridge", "harbour"], "");
+    let gateway = newsroom.serve();
+    let form = Form::new().field("message", &"long ".repeat(20_000));
+    let request = form.request("/en", &[]);
+    let mut upload = gateway.connect();
+    let (first, rest) = request.split_at(request.len() / 2);
+    upload.write_all(first).unwrap();
+    upload.flush().unwrap();
+    // two changes come into force while it is under way: other tips show that they have
+    newsroom.ok("operator", "remove --dir operator harbour");
+    assert_eq!(stanzas(&newsroom, &gateway), 1);
+    newsroom.ok("operator", "renew --dir operator");
+    assert_eq!(stanzas(&newsroom, &gateway), 1);
+    let before = newsroom.stored();
+    let answer = exchange(upload, rest);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let stored: Vec<_> = newsroom.stored().into_iter().filter(|p| !before.contains(p)).collect();
+    assert_eq!(stored.len(), 1, "and it is sealed by the roster of its end");
+    assert_eq!(stanzas_in(&stored[0]), 1);
+}
+
+#[test]
+fn a_fork_is_refused_while_serving_and_the_last_good_roster_kept() {
+    let newsroom = Newsroom::new(&["ridge", "harbour"], "");
+    let copied = std::process::Command::new("cp")
+        .args(["-a", "operator", "other"])
+        .current_dir(newsroom.path(""))
+        .status();
+    assert!(copied.unwrap().success());
+    // the same key signs two rosters of one version
+    newsroom.ok("operator", "remove --dir operator harbour");
+    newsroom.ok("operator", "remove --dir other ridge");
+    let gateway = newsroom.serve();
+    assert_eq!(stanzas(&newsroom, &gateway), 1);
+    let newest = |folder: &str| {
+        let files = files_below(&newsroom.path(&format!("{folder}/publication/roster")));
+        files.into_iter().filter(|file| file.extension().unwrap() == "json").max().unwrap()
+    };
+    let (ours, theirs) = (newest("operator"), newest("other"));
+    assert_eq!(ours.file_name(), theirs.file_name());
+    for kind in ["sig", "json"] {
+        std::fs::copy(theirs.with_extension(kind), ours.with_extension(kind)).unwrap();
+    }
+    assert_eq!(stanzas(&newsroom, &gateway), 1);
+    gateway.stop();
+    let log = std::fs::read_to_string(newsroom.path("gateway.log")).unwrap();
+    assert!(log.contains("contradicts a roster that has been seen"), "{log}");
 }
 
 #[test]
@@ -84,7 +138,12 @@ pub(crate) fn stanzas(newsroom: &Newsroom, gateway: &Gateway) -> usize {
     let mut now = newsroom.stored();
     now.retain(|file| !before.contains(file));
     assert_eq!(now.len(), 1);
-    let envelope = std::fs::read(now.remove(0)).unwrap();
+    stanzas_in(&now[0])
+}
+
+/// To how many a stored envelope is sealed.
+fn stanzas_in(stored: &Path) -> usize {
+    let envelope = std::fs::read(stored).unwrap();
     memchr::memmem::find_iter(&envelope, "\n-> mlkem768x25519 ").count()
 }
 

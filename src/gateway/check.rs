@@ -15,7 +15,7 @@ use super::{
     config::{Config, ListenerKind, Serves},
     notice::{MAX_ADDRESS_BOOK_BYTES, Mailer},
     roster::{self, Seen, WARNING_DAYS},
-    store,
+    store::{self, ItemKind},
     tls_key::{self, Pair, TlsKeyError},
 };
 use crate::{
@@ -73,7 +73,12 @@ impl fmt::Display for Finding {
 pub fn before_serving(config: &Config, now: Timestamp) -> Vec<Finding> {
     let mut findings = permissions(config);
     match roster::read(&config.publication, config.newsroom, &Seen::default()) {
-        Ok(publication) => findings.extend(of_publication(config, &publication, now)),
+        Ok(publication) => {
+            // what came through the desk is kept in the store; one that cannot be read is told below
+            let kept = store::items_in(&config.store, ItemKind::KeyBatch).unwrap_or_default();
+            let publication = roster::with_batches(&publication, kept);
+            findings.extend(of_publication(config, &publication, now));
+        }
         Err(problem) => findings.push(Finding::problem(format!(
             "{}: the publication is not taken: {problem}",
             config.publication.display()
@@ -168,7 +173,8 @@ fn sealing_keys(config: &Config, publication: &Publication, now: Timestamp) -> V
         .filter(|(_, key)| key.is_none())
         .map(|(reviewer, _)| {
             Finding::warning(format!(
-                "{reviewer} has no sealing key for now and can open no new tip; ask for a new card"
+                "{reviewer} has no sealing key for now and can open no new tip; have them visit the \
+                 desk (`sealpost-reviewer inbox`)"
             ))
         })
         .collect();
@@ -180,7 +186,8 @@ fn sealing_keys(config: &Config, publication: &Publication, now: Timestamp) -> V
     });
     findings.extend(publication.refused().iter().map(|(batch, why)| {
         Finding::warning(format!(
-            "the keys of {batch:?} were not taken ({why}); ask for a new card"
+            "keys/{batch:?} was not taken ({why}); if its reviewer has left, remove it, else have \
+             them visit the desk"
         ))
     }));
     findings

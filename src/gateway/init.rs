@@ -13,7 +13,7 @@ use super::{
     roster::{self, Seen},
     tls_key::{NewTlsKey, Pin, host_names},
 };
-use crate::{disk, roster::NewsroomId};
+use crate::{disk, publication, roster::NewsroomId};
 
 /// The annotated sample is the template: what an operator gets is what the tests parse.
 const TEMPLATE: &str = include_str!("../../config/gateway.toml");
@@ -25,8 +25,6 @@ kind = \"unix\"
 path = PATH
 serves = \"tips\"
 ";
-
-const MAX_KEY_FILE_BYTES: u64 = 16 << 10;
 
 /// Make the gateway's folder: configuration, TLS key, store.
 #[derive(Debug, clap::Args)]
@@ -86,7 +84,8 @@ impl std::fmt::Display for Initialised {
 /// # Errors
 /// A publication that does not verify, a folder in use, anything that cannot be written.
 pub fn run(args: InitArgs) -> anyhow::Result<Initialised> {
-    let newsroom = newsroom(&args.newsroom_key)?;
+    let newsroom = publication::read_pin(&args.newsroom_key)
+        .with_context(|| format!("--newsroom-key {}", args.newsroom_key))?;
     let publication = absolute(&args.publication)?;
     roster::read(&publication, newsroom, &Seen::default())
         .map_err(|why| anyhow!("{}: {why}", publication.display()))?;
@@ -107,19 +106,6 @@ pub fn run(args: InitArgs) -> anyhow::Result<Initialised> {
         .with_context(|| written("tls-certificate.pem"))?;
     disk::write_private(&config, text.as_bytes()).with_context(|| written("gateway.toml"))?;
     Ok(Initialised { config, pin: tls.pin, desk_url: desk_url(&args) })
-}
-
-fn newsroom(argument: &str) -> anyhow::Result<NewsroomId> {
-    let file = Path::new(argument);
-    let text = if file.is_file() {
-        let bytes = disk::read_limited(file, MAX_KEY_FILE_BYTES)
-            .with_context(|| format!("{argument}: cannot be read"))?;
-        String::from_utf8(bytes).with_context(|| format!("{argument}: is no public key"))?
-    } else {
-        argument.to_owned()
-    };
-    NewsroomId::from_fingerprint_or_public_key(text.trim())
-        .map_err(|why| anyhow!("--newsroom-key {argument}: {why}"))
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {

@@ -176,7 +176,10 @@ impl fmt::Display for Event {
             Self::RosterTaken { version } => write!(f, "roster {version} is in force"),
             Self::RosterRefused(why) => write!(f, "the publication was not taken: {why}"),
             Self::BatchRefused { batch } => {
-                write!(f, "the keys of {batch:?} were not taken; ask for a new batch")
+                write!(
+                    f,
+                    "keys/{batch:?} was not taken; have its reviewer visit the desk, or remove it"
+                )
             }
             Self::RosterLapsesSoon { last_day } => {
                 write!(f, "the roster lapses after {last_day}; sign the next one before")

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::{Address, IdentityKey, NewsroomKey, ReviewerName, RosterError, canonical, hex};
 use crate::clock::Day;
 
-/// How long a roster is good for, in days, unless the operator says otherwise.
+/// How long a roster is good for, in days.
 pub const LAPSES_AFTER_DAYS: u32 = 90;
 
 /// The most reviewers on one roster.

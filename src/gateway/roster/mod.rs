@@ -378,6 +378,12 @@ fn epoch_key(epoch: Epoch) -> String {
     format!("{:010}", epoch.0)
 }
 
+/// The publication with the batches that came through the desk, from the items of kind
+/// [`ItemKind::KeyBatch`]: what tips are sealed by.
+pub fn with_batches(folder: &Publication, kept: Vec<(String, Vec<u8>)>) -> Publication {
+    KeptBatches::from_items(kept).in_force(folder)
+}
+
 /// The recipients of a tip; `None` if nobody could open it.
 fn one_for_each<R>(
     keys: impl Iterator<Item = Option<R>>,

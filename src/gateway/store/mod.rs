@@ -48,6 +48,7 @@ use std::{
 
 use crate::{
     clock::{Day, Epoch},
+    disk,
     seal::Envelope,
     tip::{SizeClass, TipId},
 };
@@ -239,6 +240,25 @@ pub fn epochs_seen(folder: &Path) -> io::Result<Option<Epoch>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The items of a kind in a store that is not open, as far as they are whole.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn items_in(folder: &Path, kind: ItemKind) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let kind = item::Kind::from(kind);
+    let folder = folder.join("items").join(kind.folder());
+    let names = match folders::names(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        names => names?,
+    };
+    let read = |name: String| {
+        let file = disk::read_limited(&folder.join(&name), item::MAX_FILE as u64).ok()?;
+        let content = item::decode(kind, &name, &file)?.to_vec();
+        Some((name, content))
+    };
+    Ok(names.into_iter().filter_map(read).collect())
 }
 
 /// Takes `N` bytes off the front of `bytes`.
