@@ -213,8 +213,11 @@ async fn a_reviewer_is_answered() {
         whole.extend_from_slice(&piece);
     }
     assert_eq!(whole.len() as u64, list[0].bytes);
+    let sha256 = ring::digest::digest(&ring::digest::SHA256, &whole);
+    assert_eq!(download.sha256, sha256.as_ref());
     let mut download = place.desk().envelope(ids[0], 1000).await.unwrap();
     assert_eq!((download.from, download.whole), (1000, list[0].bytes));
+    assert_eq!(download.sha256, sha256.as_ref(), "of the whole");
     let first = download.next_piece().await.unwrap().unwrap();
     assert_eq!(first, whole[1000..1000 + first.len()]);
     let past = place.desk().envelope(ids[0], list[0].bytes).await;

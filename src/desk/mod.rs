@@ -15,6 +15,13 @@
 //! Each request is signed by the reviewer's identity key, see [`signature`]. An answer that is no
 //! success carries a [`Failure`]. All bodies but the age file are JSON.
 //!
+//! An age file, and each part of one, comes with the SHA-256 of the whole file as the gateway stored
+//! it, so that the other side can tell that it has all of it and nothing else:
+//!
+//! ```text
+//! Repr-Digest: sha-256=:<base64>:                (RFC 9530 §3)
+//! ```
+//!
 //! A batch that is not taken changes nothing, and is refused with
 //!
 //! ```text
@@ -38,6 +45,10 @@ pub mod signature;
 
 /// Where the list of envelopes is asked for; an envelope is at this path, `/` and its id.
 pub const ENVELOPES: &str = "/desk/v1/envelopes";
+
+/// The header with the SHA-256 of a whole age file (RFC 9530 §3), see
+/// [`signature::digest_field`].
+pub const REPR_DIGEST: &str = "repr-digest";
 
 /// Where a reviewer's own batch of sealing keys is asked for and replaced.
 pub const KEYS: &str = "/desk/v1/keys";

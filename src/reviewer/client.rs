@@ -10,9 +10,9 @@ use super::{identity::IdentitySecret, route::Route, tls};
 use crate::{
     clock::Clock,
     desk::{
-        ANSWER_LIMIT, ENVELOPES, EnvelopeListing, Failure, KEYS, ListPage, PAGE, ROSTERS,
-        RosterPage, RosterText, envelope_path,
-        signature::{Target, sign},
+        ANSWER_LIMIT, ENVELOPES, EnvelopeListing, Failure, KEYS, ListPage, PAGE, REPR_DIGEST,
+        ROSTERS, RosterPage, RosterText, envelope_path,
+        signature::{Target, read_digest_field, sign},
     },
     roster::NewsroomId,
     tip::TipId,
@@ -93,6 +93,8 @@ pub struct Download {
     pub from: u64,
     /// The whole file's length in bytes.
     pub whole: u64,
+    /// The whole file's SHA-256, as the gateway stored it.
+    pub sha256: [u8; 32],
 }
 
 impl<'a> Desk<'a> {
@@ -242,7 +244,9 @@ impl<'a> Desk<'a> {
             }
             _ => return Err(self.refusal(response).await),
         };
-        Ok(Download { response, at: self.route.authority.clone(), from, whole })
+        let sha256 = repr_digest(&response);
+        let sha256 = sha256.ok_or_else(|| self.strange("a file without its digest"))?;
+        Ok(Download { response, at: self.route.authority.clone(), from, whole, sha256 })
     }
 
     fn get(&self, path: &str, query: Option<&str>) -> RequestBuilder {
@@ -340,6 +344,13 @@ fn content_range(response: &Response, from: u64) -> Option<u64> {
     let number = |text: &str| text.parse::<u64>().ok();
     let whole = number(whole)?;
     (number(first)? == from && number(last)? == whole.checked_sub(1)?).then_some(whole)
+}
+
+/// The SHA-256 of the whole file, if `Repr-Digest` says it once and in our form (RFC 9530 §3).
+fn repr_digest(response: &Response) -> Option<[u8; 32]> {
+    let mut values = response.headers().get_all(REPR_DIGEST).iter();
+    let value = values.next()?.to_str().ok()?;
+    read_digest_field(value).filter(|_| values.next().is_none())
 }
 
 /// A failed connection, told apart from one to somebody else.

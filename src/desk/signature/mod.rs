@@ -186,7 +186,17 @@ pub fn verify(
 
 /// The `Content-Digest` of a body (RFC 9530 §2).
 pub fn content_digest(body: &[u8]) -> String {
-    format!("sha-256=:{}:", BASE64.encode(digest(&SHA256, body).as_ref()))
+    digest_field(digest(&SHA256, body).as_ref())
+}
+
+/// A digest field's value for a SHA-256 (RFC 9530 §2, §3).
+pub fn digest_field(sha256: &[u8]) -> String {
+    format!("sha-256=:{}:", BASE64.encode(sha256))
+}
+
+/// The SHA-256 in a digest field: only as [`digest_field`] writes it.
+pub fn read_digest_field(value: &str) -> Option<[u8; 32]> {
+    parse::read_content_digest(value).ok()
 }
 
 /// The signature base of the one form; must name the components in the order of

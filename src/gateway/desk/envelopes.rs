@@ -12,7 +12,7 @@ use futures_util::stream;
 
 use super::{Desk, failure, json};
 use crate::{
-    desk::{EnvelopeListing, ListPage, PAGE},
+    desk::{EnvelopeListing, ListPage, PAGE, REPR_DIGEST, signature::digest_field},
     gateway::store::{Entry, Store, StoreError, StoredBody},
     tip::TipId,
 };
@@ -97,6 +97,7 @@ fn read_range(value: &str) -> Option<u64> {
 /// Streams the age file, or its rest from byte `from` on.
 fn send(body: StoredBody, from: Option<u64>, whole: u64) -> Response {
     let first = from.unwrap_or(0);
+    let digest = digest_field(&body.sha256_of_whole());
     let pieces = stream::unfold(Some(body), |body| async move {
         let mut body = body?;
         match body.next_chunk().await {
@@ -112,6 +113,7 @@ fn send(body: StoredBody, from: Option<u64>, whole: u64) -> Response {
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole - first));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    insert(headers, header::HeaderName::from_static(REPR_DIGEST), digest);
     if from.is_some() {
         // from < whole, so there is a last byte
         insert(headers, header::CONTENT_RANGE, format!("bytes {first}-{}/{whole}", whole - 1));

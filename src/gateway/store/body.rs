@@ -18,6 +18,7 @@ const PIECE: usize = 64 << 10;
 /// An envelope that is deleted meanwhile can be read to its end.
 pub struct StoredBody {
     len: u64,
+    sha256: [u8; 32],
     /// `None` after the last piece, or after a failure
     reader: Option<Reader>,
 }
@@ -41,8 +42,9 @@ impl StoredBody {
         whole: bool,
     ) -> Self {
         let sum = whole.then(|| Context::new(&SHA256));
+        let sha256 = header.sha256;
         let reader = Reader { store, file, header, left: len, sum };
-        Self { len, reader: (len > 0).then_some(reader) }
+        Self { len, sha256, reader: (len > 0).then_some(reader) }
     }
 
     /// The next piece, of 1 to 65,536 bytes; `None` after the last.
@@ -67,6 +69,11 @@ impl StoredBody {
     /// Bytes of all pieces together.
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// SHA-256 of the whole age file as it was stored, also where only a range of it is read.
+    pub fn sha256_of_whole(&self) -> [u8; 32] {
+        self.sha256
     }
 
     /// True of an empty range.

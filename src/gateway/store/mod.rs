@@ -174,7 +174,7 @@ pub trait Store: Send + Sync + 'static {
         day: Day,
     ) -> impl Future<Output = Result<TipId, StoreError>> + Send;
 
-    /// The age file (or a range of its bytes, clipped to its length).
+    /// The age file (or a range of its bytes, clipped to its length), with the SHA-256 of the whole.
     ///
     /// Served whole, the file is checked as it goes: the last piece of a damaged one is an error.
     fn get(

@@ -128,6 +128,7 @@ pub(super) async fn ranges<P: Place>() {
     for (range, clipped) in asked {
         let (entry, body) = store.get(id, Some(range.clone())).await.unwrap();
         assert_eq!((entry.bytes, body.len()), (len, clipped.end - clipped.start), "{range:?}");
+        assert_eq!(body.sha256_of_whole(), digest(&SHA256, &whole).as_ref(), "{range:?}");
         let (start, end) = (clipped.start.try_into().unwrap(), clipped.end.try_into().unwrap());
         assert!(read(body).await.unwrap() == whole[start..end], "{range:?}");
     }
