@@ -14,8 +14,9 @@ use crate::{
         ROSTERS, RosterPage, RosterText, envelope_path,
         signature::{Target, read_digest_field, sign},
     },
-    roster::NewsroomId,
-    tip::TipId,
+    roster::{MAX_DOCUMENT, MAX_REVIEWERS, MAX_VERSION, NewsroomId, sshsig::MAX_SIGNATURE_FILE},
+    seal::envelope_len,
+    tip::{SizeClass, TipId},
 };
 
 /// Until a connection stands; a circuit through Tor takes its time.
@@ -148,11 +149,20 @@ impl<'a> Desk<'a> {
     }
 
     async fn page(&self, query: &str) -> Result<ListPage, ClientError> {
-        self.insisting(async || {
-            let response = self.send(self.get(ENVELOPES, Some(query))).await?;
-            self.success(response).await
-        })
-        .await
+        let page: ListPage = self
+            .insisting(async || {
+                let response = self.send(self.get(ENVELOPES, Some(query))).await?;
+                self.success(response).await
+            })
+            .await?;
+        if page.envelopes.len() > PAGE {
+            return Err(self.strange("a longer page of its list than was asked for"));
+        }
+        let longest = envelope_len(SizeClass::LARGEST, MAX_REVIEWERS);
+        if page.envelopes.iter().any(|listing| listing.bytes > longest) {
+            return Err(self.strange("an envelope that is longer than any can be"));
+        }
+        Ok(page)
     }
 
     /// True if the gateway answers at all.
@@ -160,7 +170,8 @@ impl<'a> Desk<'a> {
         !matches!(self.keys().await, Err(ClientError::Unreachable { .. }))
     }
 
-    /// The chain of rosters after version `after`, as the gateway tells it.
+    /// The chain of rosters after version `after`, as the gateway tells it: not verified, and within
+    /// the limits of files and versions.
     pub async fn rosters(&self, after: u32) -> Result<Vec<RosterText>, ClientError> {
         let mut all: Vec<RosterText> = Vec::new();
         let mut after = after;
@@ -172,7 +183,15 @@ impl<'a> Desk<'a> {
                     self.success(response).await
                 })
                 .await?;
-            all.extend(page.rosters);
+            for text in page.rosters {
+                if text.roster.len() > MAX_DOCUMENT || text.signature.len() > MAX_SIGNATURE_FILE {
+                    return Err(self.strange("a roster that is longer than any can be"));
+                }
+                if all.len() >= MAX_VERSION as usize {
+                    return Err(self.strange("more rosters than there can be"));
+                }
+                all.push(text);
+            }
             match page.next {
                 None => return Ok(all),
                 Some(next) if next > after => after = next,
@@ -389,4 +408,70 @@ fn is_wrong_key(error: &reqwest::Error) -> bool {
 /// What may be shown of a text that came from outside: no control characters, not too long.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::{Day, Epoch},
+        reviewer::testing::answered,
+    };
+
+    /// One answer of a desk.
+    fn json(value: &impl serde::Serialize) -> String {
+        let body = serde_json::to_string(value).unwrap();
+        assert!(body.len() <= ANSWER_LIMIT, "refused for another reason");
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    }
+
+    fn is_strange<T>(result: Result<T, ClientError>) -> bool {
+        matches!(result, Err(ClientError::Strange { .. }))
+    }
+
+    #[test]
+    fn a_list_stays_within_its_limits() {
+        let listed = |count: u16, bytes: u64| {
+            let listing = |number: u16| {
+                let mut id = TipId([0; 16]);
+                id.0[..2].copy_from_slice(&number.to_be_bytes());
+                EnvelopeListing { id, day: Day(1), epoch: Epoch(1), class: 81_920, bytes }
+            };
+            let page = ListPage { envelopes: (0..count).map(listing).collect(), next: None };
+            answered(&[&json(&page)], async |desk| desk.list().await).0
+        };
+        // a tar of 4 GiB + 64 KiB in chunks of 64 KiB, each with a tag of 16 bytes, and 256 stanzas
+        let largest = (4 << 30) + 65_536 + 65_537 * 16 + 256 * 1_700;
+        assert_eq!(listed(500, 4 << 30).unwrap().len(), 500);
+        assert!(is_strange(listed(501, 4 << 30)));
+        assert!(is_strange(listed(1, u64::MAX)));
+        let longest = envelope_len(SizeClass::LARGEST, MAX_REVIEWERS);
+        assert!(longest < largest, "{longest}");
+        assert!(listed(1, longest).is_ok());
+        assert!(is_strange(listed(1, longest + 1)));
+    }
+
+    #[test]
+    fn a_chain_stays_within_its_limits() {
+        let text = |roster, signature| RosterText {
+            roster: "r".repeat(roster),
+            signature: "s".repeat(signature),
+        };
+        let told = |pages: Vec<Vec<RosterText>>| {
+            let last = pages.len();
+            let page = |(number, rosters)| {
+                let next = u32::try_from(number).ok().filter(|_| number < last);
+                json(&RosterPage { rosters, next })
+            };
+            let answers: Vec<String> = (1..).zip(pages).map(page).collect();
+            let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+            answered(&answers, async |desk| desk.rosters(0).await).0
+        };
+        assert_eq!(told(vec![vec![text(MAX_DOCUMENT, MAX_SIGNATURE_FILE)]]).unwrap().len(), 1);
+        assert!(is_strange(told(vec![vec![text(MAX_DOCUMENT + 1, 1)]])));
+        assert!(is_strange(told(vec![vec![text(1, MAX_SIGNATURE_FILE + 1)]])));
+        let half = || vec![text(1, 1); 5_000];
+        assert_eq!(told(vec![half(), vec![text(1, 1); 4_999]]).unwrap().len(), 9_999);
+        assert!(is_strange(told(vec![half(), half()])));
+    }
 }

@@ -141,20 +141,13 @@ fn sha256_of(path: &Path) -> io::Result<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, fs};
-
-    use tokio::{
-        io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-        net::TcpListener,
-    };
+    use std::fs;
 
     use super::*;
     use crate::{
-        clock::{Day, Epoch, FixedClock, Timestamp},
+        clock::{Day, Epoch},
         desk::signature::content_digest,
-        random::SystemEntropy,
-        reviewer::{identity::IdentitySecret, route::Route, shelf::Fetched},
-        roster::NewsroomId,
+        reviewer::{shelf::Fetched, testing::answered},
         tip::TipId,
     };
 
@@ -167,39 +160,7 @@ mod tests {
         shelf: &Shelf,
         answers: &[&str],
     ) -> (Result<PathBuf, FetchError>, Vec<Option<String>>) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let identity = IdentitySecret::generate(&SystemEntropy::new());
-        let clock = FixedClock::new(Timestamp(0));
-        let asked = RefCell::new(Vec::new());
-        let result = runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let authority = listener.local_addr().unwrap().to_string();
-            let base = format!("http://{authority}");
-            let route = Route { base, authority, pins: Vec::new(), socks: None };
-            let desk = Desk::new(route, NewsroomId([0; 32]), &identity, &clock).unwrap();
-            let serve = async {
-                for answer in answers {
-                    let mut stream = BufReader::new(listener.accept().await.unwrap().0);
-                    let mut range = None;
-                    let mut line = String::new();
-                    while stream.read_line(&mut line).await.unwrap() > 2 {
-                        if let Some(value) = line.trim_end().strip_prefix("range: ") {
-                            range = Some(value.to_owned());
-                        }
-                        line.clear();
-                    }
-                    asked.borrow_mut().push(range);
-                    stream.write_all(answer.as_bytes()).await.unwrap();
-                    stream.shutdown().await.unwrap();
-                }
-                std::future::pending::<()>().await;
-            };
-            tokio::select! {
-                result = fetch(&desk, &LISTING, shelf, &|_| ()) => result,
-                () = serve => unreachable!("it waits for ever"),
-            }
-        });
-        (result, asked.into_inner())
+        answered(answers, async |desk| fetch(desk, &LISTING, shelf, &|_| ()).await)
     }
 
     const WHOLE: &str = "abcdefghij";

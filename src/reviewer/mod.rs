@@ -31,6 +31,8 @@ pub mod route;
 pub mod sealing_key;
 pub mod shelf;
 pub mod state;
+#[cfg(test)]
+mod testing;
 pub mod tls;
 pub mod top_up;
 pub mod upkeep;

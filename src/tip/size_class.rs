@@ -27,6 +27,9 @@ impl SizeClass {
     /// How many classes there are.
     pub const COUNT: usize = 37;
 
+    /// 4 GiB + 64 KiB.
+    pub const LARGEST: Self = Self(36);
+
     /// The smallest class that holds `len` bytes of archive; none above 4 GiB + 64 KiB.
     pub fn for_len(len: u64) -> Option<Self> {
         Self::all().find(|class| class.bytes() >= len)
@@ -80,6 +83,7 @@ mod tests {
         assert_eq!(table, wanted);
         assert_eq!(table.len(), SizeClass::COUNT);
         assert_eq!(table.first(), Some(&(80 * KIB)));
+        assert_eq!(SizeClass::all().last(), Some(SizeClass::LARGEST));
         assert_eq!(table.last(), Some(&((4 << 30) + 64 * KIB)));
     }
 
