@@ -143,6 +143,23 @@ async fn every_other_batch_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn whoever_copied_an_identity_key_cannot_end_its_owners_counting() {
+    let mina = Reviewer::new("mina");
+    let place = Place::new(&[&mina]).await;
+    let batch = |sequence| mina.batch(place.newsroom, sequence, NOW, keys(1));
+    for (too_far, farthest) in [(1_001, 1_000), (u32::MAX, 2_000), (3_001, 3_000)] {
+        let refused = place.refusal(&place.signed(&mina, "PUT", KEYS, &batch(too_far))).await;
+        assert_eq!(refused, (409, "sequence-too-far".into()), "{too_far}");
+        assert_eq!(place.put(&mina, &batch(farthest)).await, 204, "{farthest}");
+    }
+    // at the end of all numbers, where only the folder leads
+    place.put_into_folder(&mina, &batch(u32::MAX - 1));
+    let end = batch(u32::MAX);
+    assert_eq!(place.put(&mina, &end).await, 204);
+    assert_eq!(place.in_force(&mina).await, end);
+}
+
+#[tokio::test]
 async fn the_largest_batch_is_taken() {
     let mina = Reviewer::new("mina");
     let place = Place::new(&[&mina]).await;

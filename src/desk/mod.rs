@@ -29,6 +29,7 @@
 //!                       is none, or no key at all
 //! 422 other-newsroom    signed for another newsroom
 //! 409 out-of-sequence   its sequence is not above that of the batch in force
+//! 409 sequence-too-far  its sequence is more than 1,000 above that, or above 0 if there is none
 //! 409 past-epoch        it begins before the gateway's present epoch
 //! 409 future-epoch      it begins after it, so that until then nothing could be sealed to the reviewer
 //! 503 store-full, store it could not be stored; to be sent again

@@ -74,6 +74,7 @@ fn refused(refusal: &BatchRefusal) -> Response {
         BatchRefusal::OutOfSequence { .. } | BatchRefusal::Store(StoreError::Conflict) => {
             (StatusCode::CONFLICT, "out-of-sequence")
         }
+        BatchRefusal::SequenceTooFar { .. } => (StatusCode::CONFLICT, "sequence-too-far"),
         BatchRefusal::Store(StoreError::Full) => (StatusCode::SERVICE_UNAVAILABLE, "store-full"),
         BatchRefusal::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store"),
     };
@@ -103,6 +104,7 @@ mod tests {
             (BatchRefusal::PastEpoch { first, current }, 409, "past-epoch"),
             (BatchRefusal::FutureEpoch { first: current, current: first }, 409, "future-epoch"),
             (BatchRefusal::OutOfSequence { found: 1, in_force: 1 }, 409, "out-of-sequence"),
+            (BatchRefusal::SequenceTooFar { found: 1_002, in_force: 1 }, 409, "sequence-too-far"),
             (BatchRefusal::Store(StoreError::Conflict), 409, "out-of-sequence"),
             (BatchRefusal::Store(StoreError::Full), 503, "store-full"),
             (BatchRefusal::Store(StoreError::Io(io::Error::other("disk"))), 503, "store"),

@@ -12,6 +12,10 @@ use crate::{
     roster::{IdentityKey, KeyBatch, RosterError},
 };
 
+/// How far a sequence may be above the one in force. Numbers end at `u32::MAX`: with one step to
+/// there, whoever copied an identity key could keep its owner from ever sending a batch again.
+const LONGEST_STEP: u32 = 1_000;
+
 /// Why a batch was not taken. Nothing has changed then.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchRefusal {
@@ -55,6 +59,17 @@ pub enum BatchRefusal {
         /// The batch's own.
         found: u32,
         /// Of the one that stays.
+        in_force: u32,
+    },
+    /// Its sequence is far above that of the one in force.
+    #[error(
+        "the batch's sequence, {found}, is more than {LONGEST_STEP} above {in_force}, the last one \
+         here; ask the operator before you make another"
+    )]
+    SequenceTooFar {
+        /// The batch's own.
+        found: u32,
+        /// Of the one that stays; 0 if there is none.
         in_force: u32,
     },
     /// It could not be stored.
@@ -114,9 +129,14 @@ impl CurrentRoster {
         })?;
         let (found, first) = (batch.sequence(), batch.epochs().start);
         let current = self.epoch.epoch(now);
-        match there.map(KeyBatch::sequence) {
+        let last = there.map(KeyBatch::sequence);
+        let in_force = last.unwrap_or(0);
+        match last {
             Some(in_force) if found <= in_force => {
                 Err(BatchRefusal::OutOfSequence { found, in_force })
+            }
+            _ if found - in_force > LONGEST_STEP => {
+                Err(BatchRefusal::SequenceTooFar { found, in_force })
             }
             _ if batch.epochs().is_empty() => Err(BatchRefusal::Empty),
             _ if first < current => Err(BatchRefusal::PastEpoch { first, current }),
