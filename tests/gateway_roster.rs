@@ -4,8 +4,12 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
 };
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use sealpost::{
     clock::{Day, EpochLength, Timestamp},
@@ -17,12 +21,16 @@ use sealpost::{
     operator::ceremony::Ceremony,
     random::{Entropy, SystemEntropy},
     recipient::Recipient,
+    roster::Publication,
     seal::{Envelope, Recipients},
     secret::SecretText,
     tip::{Language, RawTip, Uncleanable},
 };
 
 const ISSUED: Day = Day(20_779);
+
+/// Until something that never comes is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Newsroom {
     folder: tempfile::TempDir,
@@ -71,6 +79,31 @@ fn remove(folder: &Path, version: u32) {
     for ending in ["json", "sig"] {
         fs::remove_file(folder.join(format!("roster/{version:04}.{ending}"))).unwrap();
     }
+}
+
+#[test]
+fn nobody_waits_for_a_disk_that_hangs() {
+    let newsroom = Newsroom::new();
+    let roster = newsroom.open(Seen::default()).unwrap();
+    let now = ISSUED.start();
+    // opened for reading, it hangs until it is opened for writing, and then until that is closed
+    let hanging = newsroom.publication().join("roster/0002.json");
+    mknodat(CWD, &hanging, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    thread::scope(|scope| {
+        let (told, answer) = mpsc::channel();
+        let roster = &roster;
+        scope.spawn(move || roster.refresh(now));
+        let reading = fs::OpenOptions::new().write(true).open(&hanging).unwrap();
+        scope.spawn(move || {
+            let version = |publication: Arc<Publication>| publication.roster().version();
+            // not there any more if it came too late
+            let _ = told.send((version(roster.publication()), version(roster.public(now))));
+        });
+        assert_eq!(answer.recv_timeout(PATIENCE), Ok((1, 1)));
+        drop(reading);
+    });
+    let refused = [Event::RosterRefused(RosterRefusal::Unreadable)];
+    assert_eq!(newsroom.log.events(), refused, "the look was under way");
 }
 
 #[test]

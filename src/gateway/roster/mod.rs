@@ -99,9 +99,19 @@ pub struct CurrentRoster {
     pin: NewsroomId,
     epoch: EpochLength,
     log: Log,
+    /// Held while the folder is read and verified, and taken before `state` by whoever takes both.
+    looked: Mutex<Looked>,
+    /// Never held while anything is read: the async workers wait for it.
     state: Mutex<State>,
     /// One batch is taken at a time.
     taking: tokio::sync::Mutex<()>,
+}
+
+/// The last look into the folder.
+struct Looked {
+    /// What the folder looked like then.
+    at: Option<Stamp>,
+    refusal: Option<RosterRefusal>,
 }
 
 struct State {
@@ -116,13 +126,10 @@ struct State {
     /// The highest epoch and version that have been seen.
     moment: Moment,
     seen: SeenRosters,
-    /// What the folder looked like when it was last read.
-    looked_at: Option<Stamp>,
     /// The highest version and epoch that the store remembers.
     remembered: (u32, Option<Epoch>),
     last_warning: Option<Day>,
     clock_was_behind: bool,
-    last_refusal: Option<RosterRefusal>,
     refused_batches: Vec<String>,
 }
 
@@ -156,11 +163,9 @@ impl CurrentRoster {
             kept,
             moment,
             seen: rosters,
-            looked_at: Some(looked_at),
             remembered,
             last_warning: None,
             clock_was_behind: false,
-            last_refusal: None,
             refused_batches: Vec::new(),
         };
         let roster = Self {
@@ -168,6 +173,7 @@ impl CurrentRoster {
             pin,
             epoch,
             log,
+            looked: Mutex::new(Looked { at: Some(looked_at), refusal: None }),
             state: Mutex::new(state),
             taking: tokio::sync::Mutex::default(),
         };
@@ -175,7 +181,7 @@ impl CurrentRoster {
         Ok(roster)
     }
 
-    /// The last good publication.
+    /// The last good publication. Does not wait for the disk.
     pub fn publication(&self) -> Arc<Publication> {
         self.state().publication.clone()
     }
@@ -183,13 +189,12 @@ impl CurrentRoster {
     /// The same after a look for a change on disk: whoever was removed is gone from it. Reads as much
     /// as [`door`](Self::door).
     pub fn publication_now(&self) -> Arc<Publication> {
-        let mut state = self.state();
-        self.look(&mut state);
-        state.publication.clone()
+        self.look();
+        self.publication()
     }
 
     /// The publication as anybody may see it: the rosters in force, and the batches that were in
-    /// force when the epoch began or the roster was taken.
+    /// force when the epoch began or the roster was taken. Does not wait for the disk.
     pub fn public(&self, now: Timestamp) -> Arc<Publication> {
         let mut state = self.state();
         self.look_at_clock(&mut state, now);
@@ -200,8 +205,8 @@ impl CurrentRoster {
     /// recipient per active reviewer (throw-away where one has no key). Reads the metadata of the
     /// publication's files, and their content after a change.
     pub fn door(&self, now: Timestamp, entropy: &dyn Entropy) -> Door {
+        self.look();
         let mut state = self.state();
-        self.look(&mut state);
         self.look_at_clock(&mut state, now);
         let publication = state.publication.clone();
         if publication.has_lapsed(now.day()) {
@@ -222,8 +227,8 @@ impl CurrentRoster {
     /// Looks for a change on disk, and says once a day when the roster is about to lapse, and once
     /// when the clock turns out to be behind.
     pub fn refresh(&self, now: Timestamp) {
+        self.look();
         let mut state = self.state();
-        self.look(&mut state);
         self.look_at_clock(&mut state, now);
         let (today, last_day) = (now.day(), state.publication.roster().lapses());
         if last_day <= today.plus(WARNING_DAYS) && state.last_warning != Some(today) {
@@ -271,22 +276,30 @@ impl CurrentRoster {
     }
 
     /// Takes the publication if its files have changed and it is good; the last good one stays
-    /// otherwise. A refused folder is read again when it changes again.
-    fn look(&self, state: &mut State) {
+    /// otherwise. A refused folder is read again when it changes again. One looks at a time; who
+    /// waited for another's look has seen what that one saw, at least.
+    fn look(&self) {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = Stamp::of(&self.folder).ok();
-        if stamp.is_some() && stamp == state.looked_at {
+        if stamp.is_some() && stamp == looked.at {
             return;
         }
-        state.looked_at = stamp;
-        match read_after(&self.folder, self.pin, &state.seen, Some(&state.folder)) {
+        looked.at = stamp;
+        // neither changes but here
+        let (seen, known) = {
+            let state = self.state();
+            (state.seen.clone(), state.folder.clone())
+        };
+        match read_after(&self.folder, self.pin, &seen, Some(&known)) {
             Ok(publication) => {
-                state.last_refusal = None;
+                looked.refusal = None;
+                let state = &mut *self.state();
                 self.take(state, publication);
                 self.tell_of_batches(state);
             }
             Err(problem) => {
                 let refusal = problem.kind();
-                if state.last_refusal.replace(refusal) != Some(refusal) {
+                if looked.refusal.replace(refusal) != Some(refusal) {
                     self.log.write(Event::RosterRefused(refusal));
                 }
             }
