@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::Write,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -177,6 +177,28 @@ async fn without_an_index_lists_come_from_the_files() {
     assert_eq!(store.list(None, 100).await.unwrap().len(), 12);
     let findings = store.verify(&|_, _| {}).await.unwrap();
     assert!(findings[0].contains("until the next start"), "{findings:?}");
+}
+
+#[tokio::test]
+async fn a_list_without_an_index_is_complete_or_an_error() {
+    let place = Folder::new();
+    let store = place.open();
+    let ids = put_some(&store, 4).await;
+    let listed = store.list(None, 10).await.unwrap();
+    store.0.with_index::<()>(|_| Err(super::index::IndexError::Damaged));
+    // no link is followed: for the store, a file that the system does not give out
+    let (file, aside) = (place.envelope(ids[0]), place.path("aside"));
+    fs::rename(&file, &aside).unwrap();
+    symlink(&aside, &file).unwrap();
+    assert!(matches!(store.list(None, 10).await, Err(StoreError::Io(_))));
+    fs::rename(&aside, &file).unwrap();
+    assert_eq!(store.list(None, 10).await.unwrap(), listed);
+
+    overwrite(&file, |bytes| bytes[40] ^= 1);
+    assert_eq!(store.list(None, 10).await.unwrap().len(), 3);
+    assert_eq!(place.count("store/quarantine"), 1);
+    let findings = store.verify(&|_, _| {}).await.unwrap();
+    assert!(findings.iter().any(|told| told.contains(&file_name(ids[0]))), "{findings:?}");
 }
 
 #[tokio::test]

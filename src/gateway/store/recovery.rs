@@ -96,7 +96,9 @@ impl Inner {
         Ok(all)
     }
 
-    /// As [`Store::list`](super::Store::list), without the index.
+    /// As [`Store::list`](super::Store::list), without the index. A file that cannot be read just
+    /// now is an error: who asks takes the list for complete, and may destroy keys by it. Damaged
+    /// ones go to quarantine.
     pub(super) fn page_of_files(
         &self,
         after: Option<TipId>,
@@ -112,8 +114,11 @@ impl Inner {
                 if self.is_deleted(id)? {
                     continue;
                 }
-                if let Ok((_, header)) = self.open_envelope(id) {
-                    page.push(header.entry);
+                match self.open_envelope(id) {
+                    Ok((_, header)) => page.push(header.entry),
+                    Err(Flaw::Gone) => {}
+                    Err(Flaw::Unreadable(error)) => return Err(error),
+                    Err(Flaw::Damaged(reason)) => self.quarantine_envelope(id, &reason),
                 }
             }
         }
