@@ -82,7 +82,7 @@ fn no_secret_can_be_printed_or_copied() {
 
 /// Files of the programs' folders that everybody may read.
 const PUBLIC: [&str; 6] =
-    ["newsroom_key.pub", "publication/", "pending.new/.000", "certificate", "/dev/", "trace.log"];
+    [".pub", "publication/", "pending.new/.000", "certificate", "/dev/", "trace.log"];
 
 #[test]
 fn a_secrets_file_is_private_from_its_creation() {

@@ -23,10 +23,15 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Without a byte.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// For a whole exchange that is no download.
+const WHOLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// How often a request is tried, or a download resumed without a byte of progress.
 pub(super) const TRIES: u32 = 4;
-/// Pages of the list before a gateway is taken for broken: [`PAGE`] times this many envelopes.
-const PAGES: usize = 10_000;
+/// Pages of the list before a gateway is taken for broken: [`PAGE`] times this many envelopes, which
+/// are a million.
+const PAGES: usize = 2_000;
+/// Bytes of rosters and signatures that are taken in one visit, before any of them is verified.
+const ROSTERS_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Why the desk did not answer as asked.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +156,8 @@ impl<'a> Desk<'a> {
     async fn page(&self, query: &str) -> Result<ListPage, ClientError> {
         let page: ListPage = self
             .insisting(async || {
-                let response = self.send(self.get(ENVELOPES, Some(query))).await?;
+                let response =
+                    self.send(self.get(ENVELOPES, Some(query)).timeout(WHOLE_TIMEOUT)).await?;
                 self.success(response).await
             })
             .await?;
@@ -174,12 +180,14 @@ impl<'a> Desk<'a> {
     /// the limits of files and versions.
     pub async fn rosters(&self, after: u32) -> Result<Vec<RosterText>, ClientError> {
         let mut all: Vec<RosterText> = Vec::new();
+        let mut bytes = 0;
         let mut after = after;
         for _ in 0..PAGES {
             let query = format!("after={after}");
             let page: RosterPage = self
                 .insisting(async || {
-                    let response = self.send(self.get(ROSTERS, Some(&query))).await?;
+                    let response =
+                        self.send(self.get(ROSTERS, Some(&query)).timeout(WHOLE_TIMEOUT)).await?;
                     self.success(response).await
                 })
                 .await?;
@@ -187,7 +195,8 @@ impl<'a> Desk<'a> {
                 if text.roster.len() > MAX_DOCUMENT || text.signature.len() > MAX_SIGNATURE_FILE {
                     return Err(self.strange("a roster that is longer than any can be"));
                 }
-                if all.len() >= MAX_VERSION as usize {
+                bytes += text.roster.len() + text.signature.len();
+                if all.len() >= MAX_VERSION as usize || bytes > ROSTERS_LIMIT {
                     return Err(self.strange("more rosters than there can be"));
                 }
                 all.push(text);
@@ -204,7 +213,7 @@ impl<'a> Desk<'a> {
     /// One's own batch of sealing keys as the gateway has it.
     pub async fn keys(&self) -> Result<Option<Vec<u8>>, ClientError> {
         self.insisting(async || {
-            let response = self.send(self.get(KEYS, None)).await?;
+            let response = self.send(self.get(KEYS, None).timeout(WHOLE_TIMEOUT)).await?;
             match response.status() {
                 StatusCode::OK => self.body(response).await.map(Some),
                 StatusCode::NOT_FOUND => Ok(None),
@@ -218,7 +227,7 @@ impl<'a> Desk<'a> {
     pub async fn put_keys(&self, batch: &[u8]) -> Result<(), ClientError> {
         self.insisting(async || {
             let request = self.request(Method::PUT, KEYS, None, batch).body(batch.to_vec());
-            let response = self.send(request).await?;
+            let response = self.send(request.timeout(WHOLE_TIMEOUT)).await?;
             if response.status() == StatusCode::NO_CONTENT {
                 Ok(())
             } else {
