@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cli ─┬─                                     what can be typed, and what is printed
-//!      ├─ card, vault, identity              what is secret, and what is public of it
+//!      ├─ card, vault, identity(_file)       what is secret, and what is public of it
 //!      ├─ join, changes, state               what is pinned, what changed, what is remembered
 //!      ├─ visit                              each way to the desk and back
 //!      │    ├─ top_up                        sealing keys are made in time
@@ -21,6 +21,7 @@ pub mod cli;
 pub mod client;
 pub mod fetch;
 pub mod identity;
+mod identity_file;
 pub mod inbox;
 pub mod join;
 pub mod notice;

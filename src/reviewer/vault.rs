@@ -28,6 +28,7 @@ use rustix::fs::FlockOperation;
 
 use super::{
     identity::IdentitySecret,
+    identity_file,
     opener::{self, OpenError},
     protect,
     sealing_key::SealingSecret,
@@ -42,8 +43,6 @@ use crate::{
 
 /// The largest identity or key file in bytes.
 const LIMIT: u64 = 64 * 1024;
-const IDENTITY_LINE: &str = "# sealpost-identity: ";
-const AGE_KEY: &str = "AGE-SECRET-KEY-PQ-1";
 
 /// Why secrets cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +103,7 @@ impl Vault {
         }
         let identity = IdentitySecret::generate(entropy);
         let wrapping = SealingSecret::generate(entropy);
-        let text = identity_file(&identity, &wrapping);
+        let text = identity_file::write(&identity, &wrapping);
         match passphrase {
             Some(passphrase) => {
                 write(self.protected(), &protect::protect(&text, passphrase))?;
@@ -140,7 +139,7 @@ impl Vault {
             (path, bytes)
         };
         let (identity, wrapping) =
-            parse_identity_file(text.expose()).ok_or(VaultError::Damaged(path))?;
+            identity_file::parse(text.expose()).ok_or(VaultError::Damaged(path))?;
         Ok(Unlocked { vault: Self::at(&self.dir), identity, wrapping })
     }
 
@@ -338,34 +337,6 @@ impl Unlocked {
     }
 }
 
-/// An age identity file: stock age skips the lines that begin with `#`.
-fn identity_file(identity: &IdentitySecret, wrapping: &SealingSecret) -> SecretBytes {
-    const HEAD: &str = "# A Sealpost reviewer's keys. Whoever has them reads what you can read.\n";
-    let (hex, age) = (identity.to_hex(), wrapping.to_text());
-    let lines = [HEAD, IDENTITY_LINE, hex.expose(), "\n", age.expose(), "\n"];
-    let mut text = Vec::with_capacity(lines.iter().map(|line| line.len()).sum());
-    lines.iter().for_each(|line| text.extend_from_slice(line.as_bytes()));
-    SecretBytes::new(text)
-}
-
-fn parse_identity_file(bytes: &[u8]) -> Option<(IdentitySecret, SealingSecret)> {
-    let (mut identity, mut wrapping) = (None, None);
-    for line in std::str::from_utf8(bytes).ok()?.lines() {
-        if let Some(hex) = line.strip_prefix(IDENTITY_LINE) {
-            if identity.replace(IdentitySecret::from_hex(hex)?).is_some() {
-                return None;
-            }
-        } else if line.starts_with(AGE_KEY) {
-            if wrapping.replace(SealingSecret::parse(line).ok()?).is_some() {
-                return None;
-            }
-        } else if !line.is_empty() && !line.starts_with('#') {
-            return None;
-        }
-    }
-    Some((identity?, wrapping?))
-}
-
 fn write(path: PathBuf, bytes: &[u8]) -> Result<(), VaultError> {
     disk::write_private(&path, bytes).map_err(|error| VaultError::Io(path, error))
 }
@@ -487,24 +458,5 @@ mod tests {
         vault.create(None, &SystemEntropy::new()).unwrap();
         let again = vault.create(None, &SystemEntropy::new());
         assert!(matches!(again, Err(VaultError::Exists(_))));
-    }
-
-    #[test]
-    fn an_identity_file_has_one_key_of_each_kind() {
-        let entropy = SystemEntropy::new();
-        let text =
-            identity_file(&IdentitySecret::generate(&entropy), &SealingSecret::generate(&entropy));
-        let text = str::from_utf8(text.expose()).unwrap();
-        assert!(parse_identity_file(text.as_bytes()).is_some());
-        let lines: Vec<&str> = text.lines().collect();
-        for other in [
-            lines[..2].join("\n"),
-            lines[2..].join("\n"),
-            format!("{text}{text}"),
-            format!("{text}more\n"),
-            text.to_lowercase(),
-        ] {
-            assert!(parse_identity_file(other.as_bytes()).is_none());
-        }
     }
 }
