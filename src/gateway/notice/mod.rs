@@ -205,6 +205,14 @@ mod tests {
             unreachable!()
         }
 
+        async fn items_under(
+            &self,
+            _: ItemKind,
+            _: &str,
+        ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+            unreachable!()
+        }
+
         async fn verify(&self, _: &(dyn Fn(u64, u64) + Sync)) -> Result<Vec<String>, StoreError> {
             unreachable!()
         }

@@ -5,27 +5,21 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     ops::Range,
     path::Path,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicBool},
 };
 
-use ring::digest::{Context, SHA256};
+use ring::digest::Context;
 
 use super::{
     Entry, Finding, Health, ItemKind, Store, StoreError, StoredBody,
     folders::{self, Folders},
     header::{self, EnvelopeHeader},
     index::{Index, IndexError},
-    item::{self, Kind},
+    item::Kind,
     ledger::{Ledger, Options},
-    new_file::NewFile,
+    putting::GiveUp,
 };
 use crate::{clock::Day, random::Entropy, seal::Envelope, tip::TipId};
-
-/// A large envelope is sent to the disk in parts of this many bytes while it is being written.
-const WRITE_BACK: u64 = 64 << 20;
 
 /// A store in a folder of its own. A clone is another handle to the same open store; the folder
 /// can be opened again once the last handle and the last [`StoredBody`] are gone.
@@ -41,7 +35,7 @@ pub(super) struct Inner {
     /// what was found amiss while serving
     pub(super) findings: Mutex<Vec<Finding>>,
     /// one item is written at a time: it is looked for, then added
-    items: Mutex<()>,
+    pub(super) items: Mutex<()>,
     /// Shared by whoever changes a file and then the index; taken alone by whoever compares them.
     pub(super) changing: RwLock<()>,
     pub(super) folders: Folders,
@@ -128,7 +122,16 @@ impl Store for FileStore {
     }
 
     async fn items(&self, kind: ItemKind) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        self.blocking(move |store| store.items(kind.into())).await
+        self.blocking(move |store| store.items(kind.into(), "")).await
+    }
+
+    async fn items_under(
+        &self,
+        kind: ItemKind,
+        prefix: &str,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let prefix = prefix.to_owned();
+        self.blocking(move |store| store.items(kind.into(), &prefix)).await
     }
 
     async fn verify(
@@ -155,65 +158,6 @@ impl Store for FileStore {
 }
 
 impl Inner {
-    fn put(
-        &self,
-        mut envelope: Envelope,
-        day: Day,
-        given_up: &AtomicBool,
-    ) -> Result<TipId, StoreError> {
-        let bytes = envelope.len();
-        let reserved = self.reserve(bytes.saturating_add(header::LEN_U64))?;
-        let id = TipId(crate::random::bytes(&*self.entropy));
-        let place = self.folders.envelope(id);
-        if place.try_exists()? {
-            return Err(io::Error::other("a new random id is in use already").into());
-        }
-        let mut file = NewFile::create(&self.folders, &*self.entropy)?;
-        let sha256 = self.write_body(&mut file, &mut envelope, given_up)?;
-        let entry = Entry { id, day, epoch: envelope.epoch(), class: envelope.class(), bytes };
-        let header = EnvelopeHeader { entry, sha256 };
-        file.write_head(&header.encode())?;
-        let file = file.finish(day)?;
-        wanted(given_up)?;
-
-        let _changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
-        file.place(&place)?;
-        reserved.stored(header.entry.epoch);
-        self.with_index(|index| index.insert(&header.entry));
-        Ok(id)
-    }
-
-    /// Writes room for the header, then the age file; gives its SHA-256.
-    fn write_body(
-        &self,
-        file: &mut NewFile,
-        envelope: &mut Envelope,
-        given_up: &AtomicBool,
-    ) -> Result<[u8; 32], StoreError> {
-        let promised = envelope.len();
-        let mut sum = Context::new(&SHA256);
-        let (mut written, mut waiting) = (0, 0);
-        file.write(&[0; header::LEN])?;
-        while let Some(chunk) = envelope.next_chunk()? {
-            wanted(given_up)?;
-            sum.update(chunk);
-            file.write(chunk)?;
-            written += chunk.len() as u64;
-            waiting += chunk.len() as u64;
-            if waiting >= WRITE_BACK {
-                waiting = 0;
-                file.write_back()?;
-                if self.folders.free()? < self.options.reserve_bytes {
-                    return Err(StoreError::Full);
-                }
-            }
-        }
-        if written != promised {
-            return Err(io::Error::other("an envelope is not as long as it said").into());
-        }
-        Ok(finished(sum))
-    }
-
     fn get(
         self: &Arc<Self>,
         id: TipId,
@@ -267,61 +211,6 @@ impl Inner {
         Ok(folders::sync(&self.folders.shard(folders::shard_of(id)))?)
     }
 
-    pub(super) fn put_item(&self, kind: Kind, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let content = item::encode(kind, key, bytes)?;
-        let path = self.folders.item(kind, key);
-        let _one = lock(&self.items);
-        match folders::read_file(&path, item::MAX_FILE) {
-            Ok(stored) if stored == content => {
-                // it may have been put there by a call that could not make it durable
-                return Ok(folders::sync(&self.folders.items(kind))?);
-            }
-            Ok(_) => return Err(StoreError::Conflict),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
-        }
-        if self.folders.free()? < content.len() as u64 {
-            return Err(StoreError::Full);
-        }
-        Ok(self.write_item(&path, &content)?)
-    }
-
-    fn remove_item(&self, kind: Kind, key: &str) -> Result<(), StoreError> {
-        if !item::is_key(key) {
-            return Ok(());
-        }
-        let _one = lock(&self.items);
-        match fs::remove_file(self.folders.item(kind, key)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(folders::sync(&self.folders.items(kind))?),
-        }
-    }
-
-    pub(super) fn write_item(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let mut file = NewFile::create(&self.folders, &*self.entropy)?;
-        file.write(content)?;
-        file.finish(Day(0))?.place(path)
-    }
-
-    fn items(&self, kind: Kind) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let mut items = Vec::new();
-        for key in folders::names(&self.folders.items(kind))? {
-            if !item::is_key(&key) {
-                continue;
-            }
-            let path = self.folders.item(kind, &key);
-            let file = folders::read_file(&path, item::MAX_FILE)?;
-            match item::decode(kind, &key, &file) {
-                Some(content) => items.push((key, content.to_owned())),
-                None => {
-                    let finding = self.quarantine(&path, "its checksum is wrong");
-                    lock(&self.findings).push(finding);
-                }
-            }
-        }
-        Ok(items)
-    }
-
     pub(super) fn is_deleted(&self, id: TipId) -> io::Result<bool> {
         self.folders.item(Kind::Tombstone, &folders::file_name(id)).try_exists()
     }
@@ -369,22 +258,6 @@ impl From<io::Error> for Flaw {
             _ => Self::Unreadable(error),
         }
     }
-}
-
-/// Tells the thread that writes an envelope when nobody waits for it any more.
-struct GiveUp(Arc<AtomicBool>);
-
-impl Drop for GiveUp {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-fn wanted(given_up: &AtomicBool) -> io::Result<()> {
-    if given_up.load(Ordering::Relaxed) {
-        return Err(io::ErrorKind::Interrupted.into());
-    }
-    Ok(())
 }
 
 /// A panic elsewhere leaves nothing half-changed behind these locks.

@@ -4,7 +4,8 @@
 //! offset  length
 //!      0       8  "sealitm\n"
 //!      8       2  version, 1
-//!     10       2  kind: 1 roster, 2 notice mark, 3 tombstone, 4 key batch, 5 epoch
+//!     10       2  kind: 1 roster, 2 notice mark, 3 tombstone, 4 key batch, 5 epoch, 6 fetched,
+//!                 7 deletion, 8 purge, 9 reply, 10 turned
 //!     12       2  length of the key, k
 //!     14       2  zero
 //!     16       8  length of the content, n
@@ -43,6 +44,16 @@ pub enum Kind {
     KeyBatch,
     /// An epoch that the clock has shown.
     Epoch,
+    /// A reviewer has fetched an envelope.
+    Fetched,
+    /// A reviewer has deleted an envelope.
+    Deletion,
+    /// A reviewer wants an envelope gone at once.
+    Purge,
+    /// A sealed reply to a source.
+    Reply,
+    /// Days whose envelopes tell no order any more; the key is the last such day.
+    Turned,
 }
 
 impl From<ItemKind> for Kind {
@@ -52,13 +63,27 @@ impl From<ItemKind> for Kind {
             ItemKind::NoticeMark => Self::NoticeMark,
             ItemKind::KeyBatch => Self::KeyBatch,
             ItemKind::Epoch => Self::Epoch,
+            ItemKind::Fetched => Self::Fetched,
+            ItemKind::Deletion => Self::Deletion,
+            ItemKind::Purge => Self::Purge,
+            ItemKind::Reply => Self::Reply,
         }
     }
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Roster, Self::NoticeMark, Self::Tombstone, Self::KeyBatch, Self::Epoch];
+    pub(super) const ALL: [Self; 10] = [
+        Self::Roster,
+        Self::NoticeMark,
+        Self::Tombstone,
+        Self::KeyBatch,
+        Self::Epoch,
+        Self::Fetched,
+        Self::Deletion,
+        Self::Purge,
+        Self::Reply,
+        Self::Turned,
+    ];
 
     pub(super) fn folder(self) -> &'static str {
         match self {
@@ -67,6 +92,11 @@ impl Kind {
             Self::Tombstone => "tombstones",
             Self::KeyBatch => "key-batches",
             Self::Epoch => "epochs",
+            Self::Fetched => "fetched",
+            Self::Deletion => "deletions",
+            Self::Purge => "purges",
+            Self::Reply => "replies",
+            Self::Turned => "turned",
         }
     }
 
@@ -77,6 +107,11 @@ impl Kind {
             Self::Tombstone => 3,
             Self::KeyBatch => 4,
             Self::Epoch => 5,
+            Self::Fetched => 6,
+            Self::Deletion => 7,
+            Self::Purge => 8,
+            Self::Reply => 9,
+            Self::Turned => 10,
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Ledger {
     pub(super) bytes: u64,
     /// of envelopes that are being written
     reserved: u64,
+    /// see [`Health::missing`]
+    pub(super) missing: u64,
     /// does not go down when envelopes go
     highest_epoch: Option<Epoch>,
 }
@@ -38,8 +40,11 @@ impl Inner {
     pub(super) fn health(&self) -> Result<Health, StoreError> {
         let ledger = *lock(&self.ledger);
         let room = self.room(ledger)?;
-        let Ledger { envelopes, bytes, highest_epoch, .. } = ledger;
-        Ok(Health { envelopes, bytes, room, highest_epoch })
+        // of all that the store can ever hold: without a quota, the disk decides
+        let kept = ledger.bytes.saturating_add(room) / 10;
+        let room_for_files = room.saturating_sub(kept);
+        let Ledger { envelopes, bytes, missing, highest_epoch, .. } = ledger;
+        Ok(Health { envelopes, bytes, room, room_for_files, missing, highest_epoch })
     }
 
     /// Bytes that may still be stored. What is being written counts in full, though part of it may

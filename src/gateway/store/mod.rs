@@ -9,7 +9,7 @@
 //!   format               "sealpost store 1\n"; a higher number is refused, untouched
 //!   lock                 flock of the one process that uses the store
 //!   envelopes/ab/<id>    an envelope header (see `header`), then the age file; 256 shards
-//!   items/<kind>/<key>   rosters, notice-marks, tombstones, key-batches, epochs (see `item`)
+//!   items/<kind>/<key>   rosters, key batches, marks, replies, tombstones … (see `item`)
 //!   index/               sled: id -> day, epoch, size class, length
 //!   tmp/                 files being written; emptied at opening
 //!   quarantine/          damaged files, moved here and reported, never served
@@ -33,8 +33,10 @@ mod folders;
 pub mod header;
 mod index;
 pub mod item;
+mod items;
 mod ledger;
 mod new_file;
+mod putting;
 mod recovery;
 #[cfg(test)]
 mod suite;
@@ -144,6 +146,14 @@ pub enum ItemKind {
     KeyBatch,
     /// Epochs that the clock has shown, key = number.
     Epoch,
+    /// Who has fetched what, key = `<id>.<reviewer>`.
+    Fetched,
+    /// Who has deleted what, key = `<id>.<reviewer>`, content = the day.
+    Deletion,
+    /// Who wants what gone at once, key = `<id>.<reviewer>`.
+    Purge,
+    /// Sealed replies to sources, key = `<mailbox>.<reply>`.
+    Reply,
 }
 
 /// How full the store is.
@@ -155,6 +165,12 @@ pub struct Health {
     pub bytes: u64,
     /// Bytes that may still be stored (the lower of quota and free space).
     pub room: u64,
+    /// The same for tips with files: a tenth of the quota is kept for those without.
+    pub room_for_files: u64,
+    /// Envelopes that are stored and cannot be handed out: damaged ones in quarantine, and files
+    /// that the disk does not give out. While there are any, a list is not all that was ever
+    /// acknowledged.
+    pub missing: u64,
     /// The highest epoch that an envelope was sealed for, of those stored when the store was
     /// opened and since.
     pub highest_epoch: Option<Epoch>,
@@ -216,6 +232,13 @@ pub trait Store: Send + Sync + 'static {
     fn items(
         &self,
         kind: ItemKind,
+    ) -> impl Future<Output = Result<Vec<(String, Vec<u8>)>, StoreError>> + Send;
+
+    /// The items of a kind whose key begins with `prefix`, in order of key.
+    fn items_under(
+        &self,
+        kind: ItemKind,
+        prefix: &str,
     ) -> impl Future<Output = Result<Vec<(String, Vec<u8>)>, StoreError>> + Send;
 
     /// Re-reads everything; findings as sentences for the operator, with those made while serving

@@ -135,7 +135,10 @@ impl Inner {
         };
         self.with_index(|index| index.remove(id));
         let finding = self.quarantine(&path, reason);
-        lock(&self.ledger).forget(file.len());
+        let mut ledger = lock(&self.ledger);
+        ledger.forget(file.len());
+        ledger.missing += 1;
+        drop(ledger);
         lock(&self.findings).push(finding);
     }
 

@@ -146,7 +146,10 @@ pub(super) async fn what_is_not_there<P: Place>() {
     assert_eq!(store.list(None, 10).await.unwrap(), []);
     assert_eq!(store.items(ItemKind::Roster).await.unwrap(), []);
     let health = store.health().await.unwrap();
-    assert!(matches!(health, Health { envelopes: 0, bytes: 0, room: 1.., highest_epoch: None }));
+    assert!(matches!(
+        health,
+        Health { envelopes: 0, bytes: 0, room: 1.., missing: 0, highest_epoch: None, .. }
+    ));
 }
 
 pub(super) async fn deleting_twice<P: Place>() {
@@ -218,6 +221,9 @@ pub(super) async fn items<P: Place>() {
     let store = place.open();
     let rosters = [("0001".to_owned(), b"".to_vec()), ("0002".to_owned(), b"two".to_vec())];
     assert_eq!(store.items(ItemKind::Roster).await.unwrap(), rosters);
+    let some = store.items_under(ItemKind::Roster, "0002").await.unwrap();
+    assert_eq!(some, rosters[1..]);
+    assert_eq!(store.items_under(ItemKind::Roster, "1").await.unwrap(), []);
     let marks = store.items(ItemKind::NoticeMark).await.unwrap();
     assert_eq!(marks, [("0002".to_owned(), b"other".to_vec())]);
 }
