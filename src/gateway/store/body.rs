@@ -33,7 +33,7 @@ pub struct StoredBody {
 
 enum Next {
     /// Nothing was asked for yet.
-    Unread(Reader),
+    Unread(Box<Reader>),
     /// On its way.
     Reading(JoinHandle<io::Result<(Bytes, Reader)>>),
     /// After the last block, or after a failure.
@@ -62,7 +62,7 @@ impl StoredBody {
         let sum = whole.then(|| Context::new(&SHA256));
         let sha256 = header.sha256;
         let reader = Reader { store: Arc::downgrade(&store), file, header, left: len, sum };
-        let next = if len > 0 { Next::Unread(reader) } else { Next::Nothing };
+        let next = if len > 0 { Next::Unread(Box::new(reader)) } else { Next::Nothing };
         Self { len, sha256, block: Bytes::new(), next, _store: store }
     }
 
@@ -75,7 +75,7 @@ impl StoredBody {
     pub async fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
         if self.block.is_empty() {
             let reading = match std::mem::replace(&mut self.next, Next::Nothing) {
-                Next::Unread(reader) => read(reader),
+                Next::Unread(reader) => read(*reader),
                 Next::Reading(reading) => reading,
                 Next::Nothing => return Ok(None),
             };
