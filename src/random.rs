@@ -36,9 +36,51 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// Puts `list` in random order, each order as likely as any other (Fisher and Yates).
+pub fn shuffle<T>(entropy: &dyn Entropy, list: &mut [T]) {
+    for last in (1..list.len()).rev() {
+        list.swap(last, below(entropy, last as u64 + 1) as usize);
+    }
+}
+
+/// A random number below `bound`, which is not zero, each as likely as any other.
+fn below(entropy: &dyn Entropy, bound: u64) -> u64 {
+    // the highest multiple of `bound`: above it, the low numbers would come once too often
+    let limit = u64::MAX - u64::MAX % bound;
+    loop {
+        let number = u64::from_be_bytes(bytes(entropy));
+        if number < limit {
+            return number % bound;
+        }
+    }
+}
+
 /// `N` fresh random bytes that are no secret, such as an id or a nonce.
 pub fn bytes<const N: usize>(entropy: &dyn Entropy) -> [u8; N] {
     let mut out = [0; N];
     entropy.fill(&mut out);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn every_order_is_as_likely_as_any_other() {
+        const ROUNDS: u32 = 24_000;
+        let entropy = SystemEntropy::new();
+        let mut seen: BTreeMap<[u8; 4], u32> = BTreeMap::new();
+        for _ in 0..ROUNDS {
+            let mut list = [0, 1, 2, 3];
+            shuffle(&entropy, &mut list);
+            *seen.entry(list).or_default() += 1;
+        }
+        assert_eq!(seen.len(), 24);
+        // 1,000 each are expected, with a deviation of 31
+        assert!(seen.values().all(|count| (1_000 - 190..1_000 + 190).contains(count)), "{seen:?}");
+        shuffle::<u8>(&entropy, &mut []);
+    }
 }

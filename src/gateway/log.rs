@@ -104,6 +104,10 @@ pub enum Event {
     AddressBookUnreadable,
     /// The store could not say whether something arrived.
     StoreFailed,
+    /// The disk has no room for the day's turn. Said once a day.
+    TurnPostponed,
+    /// The day's turn failed. Said once a day.
+    TurnFailed,
 }
 
 /// Why a publication on disk was not taken.
@@ -217,6 +221,16 @@ impl fmt::Display for Event {
             Self::StoreFailed => {
                 write!(f, "the store cannot be listed; the notices say that something arrived")
             }
+            Self::TurnPostponed => write!(
+                f,
+                "the disk has no room to write the files of past days anew; free some, or they may \
+                 tell in which order tips came; it is tried again every hour"
+            ),
+            Self::TurnFailed => write!(
+                f,
+                "the files of past days could not be written anew and may tell in which order tips \
+                 came; run `sealpost-gateway verify`; it is tried again every hour"
+            ),
         }
     }
 }

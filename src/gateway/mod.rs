@@ -17,6 +17,7 @@ pub mod serve;
 pub mod spool;
 pub mod store;
 pub mod tls_key;
+pub mod upkeep;
 
 use std::sync::Arc;
 

@@ -26,6 +26,7 @@ use super::{
     roster::{self, CurrentRoster, Seen},
     store::{FileStore, Options},
     tls_key::{self, CurrentTlsKey},
+    upkeep,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -135,6 +136,7 @@ async fn serve(gateway: Arc<Gateway<FileStore>>) -> anyhow::Result<()> {
     let mut background = JoinSet::new();
     background.spawn(roster::keep_current(gateway.clone()));
     background.spawn(notice::run(gateway.clone()));
+    background.spawn(upkeep::run(gateway.clone()));
     if let Some(tls) = tls {
         background.spawn(tls_key::keep_current(tls, gateway.clone()));
     }

@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::{Day, Epoch},
-        gateway::store::{Entry, Health, ItemKind, StoredBody},
+        gateway::store::{Entry, Health, ItemKind, StoredBody, Turned},
         seal::Envelope,
         tip::SizeClass,
     };
@@ -218,6 +218,10 @@ mod tests {
         }
 
         async fn health(&self) -> Result<Health, StoreError> {
+            unreachable!()
+        }
+
+        async fn turn(&self, _: Day) -> Result<Turned, StoreError> {
             unreachable!()
         }
     }

@@ -5,20 +5,27 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     ops::Range,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ring::digest::Context;
 
 use super::{
-    Entry, Finding, Health, ItemKind, Store, StoreError, StoredBody,
+    Entry, Finding, Health, ItemKind, Store, StoreError, StoredBody, Turned, clean,
     folders::{self, Folders},
     group_sync::GroupSync,
     header::{self, EnvelopeHeader},
-    index::{Index, IndexError},
+    index::Index,
     item::Kind,
     ledger::{Ledger, Options},
-    putting::GiveUp,
+    new_index::{Change, Slot},
+    putting::{GiveUp, wanted},
+    recovery::Opening,
+    turned_days::TurnedDays,
+    unreadable::Unreadable,
 };
 use crate::{clock::Day, random::Entropy, seal::Envelope, tip::TipId};
 
@@ -28,8 +35,8 @@ use crate::{clock::Day, random::Entropy, seal::Envelope, tip::TipId};
 pub struct FileStore(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    /// `None` once it has failed; before `folders`, because it must be closed before the lock goes
-    pub(super) index: Mutex<Option<Index>>,
+    /// before `folders`, because it must be closed before the lock goes
+    pub(super) index: Mutex<Slot>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) options: Options,
     pub(super) ledger: Mutex<Ledger>,
@@ -40,6 +47,13 @@ pub(super) struct Inner {
     /// Shared by whoever changes a file and then the index; taken alone by whoever compares them.
     pub(super) changing: RwLock<()>,
     pub(super) group: GroupSync,
+    /// one turn of the day, or one new index, is made at a time
+    pub(super) upkeep: Mutex<()>,
+    pub(super) days: Mutex<TurnedDays>,
+    pub(super) unreadable: Mutex<Unreadable>,
+    /// Something failed halfway: the next opening must look at the names.
+    pub(super) failed: AtomicBool,
+    pub(super) opening: Opening,
     pub(super) folders: Folders,
 }
 
@@ -55,20 +69,22 @@ pub(super) enum Flaw {
 
 impl FileStore {
     /// Opens the store in `folder`, making one where there is nothing, and checks it: unfinished
-    /// files are removed, begun deletions finished, damaged files moved to quarantine, the index
-    /// brought in line with the files or made anew. Blocks for as long as that takes.
+    /// files are removed, begun deletions finished, the index brought in line with the files'
+    /// names or made anew from their headers ([`FileStore::opening`] says how). Blocks for as long
+    /// as that takes.
     ///
     /// # Errors
     /// [`StoreError::Locked`] while another process has it open, [`StoreError::Newer`],
-    /// [`StoreError::NotAStore`], [`StoreError::Exposed`], [`StoreError::Io`].
+    /// [`StoreError::NotAStore`], [`StoreError::Exposed`], [`StoreError::FolderMissing`],
+    /// [`StoreError::Io`].
     pub fn open(
         folder: &Path,
         entropy: Arc<dyn Entropy>,
         options: Options,
     ) -> Result<(Self, Vec<Finding>), StoreError> {
         let folders = Folders::open(folder)?;
-        let inner = Inner {
-            index: Mutex::new(None),
+        let mut inner = Inner {
+            index: Mutex::default(),
             entropy,
             options,
             ledger: Mutex::default(),
@@ -77,9 +93,19 @@ impl FileStore {
             changing: RwLock::new(()),
             group: GroupSync::new(folder)?,
             folders,
+            upkeep: Mutex::new(()),
+            days: Mutex::default(),
+            unreadable: Mutex::default(),
+            failed: AtomicBool::new(false),
+            opening: Opening::Headers,
         };
         let findings = inner.recover()?;
         Ok((Self(Arc::new(inner)), findings))
+    }
+
+    /// What the opening had to look at.
+    pub fn opening(&self) -> Opening {
+        self.0.opening
     }
 
     async fn blocking<T: Send + 'static>(
@@ -87,8 +113,29 @@ impl FileStore {
         job: impl FnOnce(&Arc<Inner>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = self.0.clone();
-        let done = tokio::task::spawn_blocking(move || job(&inner)).await;
-        done.map_err(|error| StoreError::Io(io::Error::other(error)))?
+        let done = tokio::task::spawn_blocking(move || {
+            let result = job(&inner);
+            if let Err(error) = &result {
+                inner.note_failure(error);
+            }
+            result
+        });
+        done.await.map_err(|error| {
+            self.0.failed.store(true, Ordering::Relaxed);
+            StoreError::Io(io::Error::other(error))
+        })?
+    }
+}
+
+impl Drop for Inner {
+    /// Says, if nothing has failed, that the next opening need not look at every name.
+    fn drop(&mut self) {
+        let slot = self.index.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let is_written = slot.take().is_some_and(Index::close);
+        if is_written && !*self.failed.get_mut() && lock(&self.unreadable).is_empty() {
+            // without it, the next opening takes longer
+            let _ = clean::leave(&self.folders, &lock(&self.ledger));
+        }
     }
 }
 
@@ -159,6 +206,18 @@ impl Store for FileStore {
     async fn health(&self) -> Result<Health, StoreError> {
         self.blocking(|store| store.health()).await
     }
+
+    async fn turn(&self, today: Day) -> Result<Turned, StoreError> {
+        let given_up = Arc::new(AtomicBool::new(false));
+        let _on_drop = GiveUp(given_up.clone());
+        self.blocking(move |store| store.turn(today, &mut || wanted(&given_up))).await
+    }
+
+    async fn mend(&self) -> Result<(), StoreError> {
+        let given_up = Arc::new(AtomicBool::new(false));
+        let _on_drop = GiveUp(given_up.clone());
+        self.blocking(move |store| store.mend(&mut || wanted(&given_up))).await
+    }
 }
 
 impl Inner {
@@ -173,7 +232,10 @@ impl Inner {
         let (mut file, header) = match self.open_envelope(id) {
             Ok(opened) => opened,
             Err(Flaw::Gone) => return Err(StoreError::NotFound),
-            Err(Flaw::Unreadable(error)) => return Err(error.into()),
+            Err(Flaw::Unreadable(error)) => {
+                self.note_unreadable(id, &error);
+                return Err(error.into());
+            }
             Err(Flaw::Damaged(reason)) => {
                 self.quarantine_envelope(id, &reason);
                 return Err(StoreError::Damaged);
@@ -188,7 +250,11 @@ impl Inner {
         Ok((entry, StoredBody::new(self.clone(), file, header, len, len == all.end)))
     }
 
-    fn list(&self, after: Option<TipId>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    pub(super) fn list(
+        &self,
+        after: Option<TipId>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         match self.with_index(|index| index.page(after, limit)) {
             Some(entries) => Ok(entries),
             None => Ok(self.page_of_files(after, limit)?),
@@ -201,27 +267,51 @@ impl Inner {
         let bytes = match fs::symlink_metadata(&path) {
             Ok(file) => file.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.folders.find(&self.folders.shard(folders::shard_of(id)))?;
                 return if self.is_deleted(id)? { Ok(()) } else { Err(StoreError::NotFound) };
             }
             Err(error) => return Err(error.into()),
         };
         self.put_item(Kind::Tombstone, &folders::file_name(id), &[])?;
-        self.with_index(|index| index.remove(id));
+        self.change_index(Change::Remove(id));
         match fs::remove_file(&path) {
-            Ok(()) => lock(&self.ledger).forget(bytes),
+            Ok(()) => self.forget(id, bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }
         Ok(folders::sync(&self.folders.shard(folders::shard_of(id)))?)
     }
 
-    pub(super) fn is_deleted(&self, id: TipId) -> io::Result<bool> {
-        self.folders.item(Kind::Tombstone, &folders::file_name(id)).try_exists()
+    pub(super) fn is_deleted(&self, id: TipId) -> Result<bool, StoreError> {
+        let is_there = self.folders.item(Kind::Tombstone, &folders::file_name(id)).try_exists()?;
+        if !is_there {
+            self.folders.find(&self.folders.items(Kind::Tombstone))?;
+        }
+        Ok(is_there)
+    }
+
+    /// What keeps the next opening from trusting what this run leaves behind.
+    fn note_failure(&self, error: &StoreError) {
+        let harmless = |kind| matches!(kind, io::ErrorKind::Interrupted);
+        match error {
+            StoreError::Io(error) if !harmless(error.kind()) => {
+                self.failed.store(true, Ordering::Relaxed);
+            }
+            StoreError::FolderMissing { .. } => self.failed.store(true, Ordering::Relaxed),
+            _ => {}
+        }
     }
 
     /// Opens an envelope's file and checks its header and length; it then stands at the body.
     pub(super) fn open_envelope(&self, id: TipId) -> Result<(File, EnvelopeHeader), Flaw> {
-        let mut file = folders::open_file(&self.folders.envelope(id))?;
+        let mut file = match folders::open_file(&self.folders.envelope(id)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = self.folders.shard(folders::shard_of(id));
+                // with its whole folder away, the envelope is not gone
+                return Err(self.folders.find(&folder).map_or_else(Flaw::from, |()| Flaw::Gone));
+            }
+            opened => opened?,
+        };
         let mut bytes = [0; header::LEN];
         file.read_exact(&mut bytes)?;
         let header = EnvelopeHeader::parse(&bytes).map_err(|e| Flaw::Damaged(e.to_string()))?;
@@ -234,24 +324,6 @@ impl Inner {
         }
         Ok((file, header))
     }
-
-    /// Asks the index, if there is one; it is out of use once it has failed.
-    pub(super) fn with_index<T>(
-        &self,
-        ask: impl FnOnce(&Index) -> Result<T, IndexError>,
-    ) -> Option<T> {
-        let mut index = lock(&self.index);
-        match ask(index.as_ref()?) {
-            Ok(answer) => Some(answer),
-            Err(error) => {
-                if let Some(failed) = index.take() {
-                    failed.abandon();
-                }
-                lock(&self.findings).push(Finding::IndexOff { reason: error.to_string() });
-                None
-            }
-        }
-    }
 }
 
 impl From<io::Error> for Flaw {
@@ -260,6 +332,15 @@ impl From<io::Error> for Flaw {
             io::ErrorKind::NotFound => Self::Gone,
             io::ErrorKind::UnexpectedEof => Self::Damaged("it is cut short".into()),
             _ => Self::Unreadable(error),
+        }
+    }
+}
+
+impl From<StoreError> for Flaw {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Io(error) => Self::Unreadable(error),
+            other => Self::Unreadable(io::Error::other(other)),
         }
     }
 }

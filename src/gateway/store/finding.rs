@@ -59,6 +59,18 @@ pub enum Finding {
         /// What is wrong with it.
         reason: String,
     },
+    /// An index that could not be used has been made anew while serving.
+    IndexMended,
+    /// Envelopes of past days are not yet written anew.
+    TurnPostponed {
+        /// Why not.
+        reason: String,
+    },
+    /// The file system does not let a folder be put in order.
+    NamesUnordered {
+        /// What it says.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -102,8 +114,19 @@ impl fmt::Display for Finding {
             }
             Self::IndexOff { reason } => write!(
                 f,
-                "the index cannot be used ({reason}); lists are read from the files until the \
-                 next start, which takes longer: check the disk's free space"
+                "the index cannot be used ({reason}); lists are read from the files until it \
+                 can be made anew, which takes longer: check the disk's free space"
+            ),
+            Self::IndexMended => write!(f, "the index has been made anew from the files"),
+            Self::TurnPostponed { reason } => write!(
+                f,
+                "the files of past days are not yet written anew ({reason}) and may still tell in \
+                 which order tips came; it is tried again"
+            ),
+            Self::NamesUnordered { reason } => write!(
+                f,
+                "the envelopes' folders cannot be put in order of id ({reason}) and may tell in \
+                 which order tips came: use a file system that can exchange folders, such as ext4"
             ),
         }
     }

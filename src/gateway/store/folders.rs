@@ -10,7 +10,7 @@ use std::{
 use data_encoding::HEXLOWER;
 
 use super::{StoreError, item::Kind};
-use crate::tip::TipId;
+use crate::{random::Entropy, tip::TipId};
 
 /// The newest format this program knows.
 pub(super) const FORMAT: u32 = 1;
@@ -27,12 +27,49 @@ impl Folders {
         make_root(root)?;
         let format = read_format(root)?;
         let lock = lock(root)?;
-        if format.is_none() {
-            write_format(root)?;
-        }
         let folders = Self { root: root.to_owned(), _lock: lock };
-        folders.make_all()?;
+        if format.is_none() {
+            folders.make_envelopes()?;
+            folders.make_others()?;
+            // the last thing that a new store gets: with it, every folder is there
+            write_format(root)?;
+        } else {
+            folders.find_envelopes()?;
+            folders.make_others()?;
+        }
         Ok(folders)
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// See `clean`.
+    pub(super) fn clean(&self) -> PathBuf {
+        self.root.join("clean")
+    }
+
+    pub(super) fn envelopes(&self) -> PathBuf {
+        self.root.join("envelopes")
+    }
+
+    /// A new name in `tmp/`.
+    pub(super) fn new_tmp(&self, entropy: &dyn Entropy) -> PathBuf {
+        self.tmp().join(HEXLOWER.encode(&crate::random::bytes::<16>(entropy)))
+    }
+
+    /// A new empty folder in `tmp/`.
+    pub(super) fn new_tmp_folder(&self, entropy: &dyn Entropy) -> io::Result<PathBuf> {
+        let path = self.new_tmp(entropy);
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(path)
+    }
+
+    /// The folders whose names must not have changed since a store was closed.
+    pub(super) fn watched(&self) -> impl Iterator<Item = PathBuf> {
+        let shards = (0..=u8::MAX).map(|shard| self.shard(shard));
+        let items = Kind::ALL.iter().map(|kind| self.items(*kind));
+        shards.chain(items).chain([self.quarantine()])
     }
 
     pub(super) fn tmp(&self) -> PathBuf {
@@ -76,20 +113,45 @@ impl Folders {
 
     /// Puts an empty folder in the index's place. What was there goes to `tmp/` and is removed now
     /// or, if that cannot be, at the next opening.
-    pub(super) fn renew_index(&self, name: &str) -> io::Result<()> {
-        let aside = self.tmp().join(name);
+    pub(super) fn renew_index(&self, entropy: &dyn Entropy) -> io::Result<()> {
+        let aside = self.new_tmp(entropy);
         fs::rename(self.index(), &aside)?;
         make_in(&self.root, std::iter::once(self.index()))?;
         let _ = remove(&aside);
         Ok(())
     }
 
-    /// Makes what is missing.
-    fn make_all(&self) -> io::Result<()> {
-        let top = ["envelopes", "items", "index", "tmp", "quarantine"];
+    fn make_envelopes(&self) -> io::Result<()> {
+        make_in(&self.root, std::iter::once(self.envelopes()))?;
+        make_in(&self.envelopes(), (0..=u8::MAX).map(|shard| self.shard(shard)))
+    }
+
+    /// Makes what is missing of the folders that a store can be without.
+    fn make_others(&self) -> io::Result<()> {
+        let top = ["items", "index", "tmp", "quarantine"];
         make_in(&self.root, top.iter().map(|name| self.root.join(name)))?;
-        make_in(&self.root.join("envelopes"), (0..=u8::MAX).map(|shard| self.shard(shard)))?;
         make_in(&self.root.join("items"), Kind::ALL.iter().map(|kind| self.items(*kind)))
+    }
+
+    /// Whoever makes a missing folder anew says that nothing was in it.
+    fn find_envelopes(&self) -> Result<(), StoreError> {
+        for folder in std::iter::once(self.envelopes()).chain((0..=u8::MAX).map(|s| self.shard(s)))
+        {
+            self.find(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// That a folder of the store's is there.
+    ///
+    /// # Errors
+    /// [`StoreError::FolderMissing`], and what the system says.
+    pub(super) fn find(&self, folder: &Path) -> Result<(), StoreError> {
+        match fs::symlink_metadata(folder) {
+            Ok(found) if found.is_dir() => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Err(StoreError::FolderMissing { folder: folder.to_owned() }),
+        }
     }
 }
 
@@ -129,6 +191,21 @@ pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = names.collect::<io::Result<Vec<String>>>()?;
     names.sort_unstable();
     Ok(names)
+}
+
+/// The ids that a folder's names give, in order, and the other names.
+pub(super) fn ids(folder: &Path) -> io::Result<(Vec<TipId>, Vec<String>)> {
+    let (mut ids, mut others) = (Vec::new(), Vec::new());
+    for file in fs::read_dir(folder)? {
+        let name = file?.file_name();
+        match name.to_str().and_then(id_of) {
+            Some(id) => ids.push(id),
+            None => others.push(name.to_string_lossy().into_owned()),
+        }
+    }
+    ids.sort_unstable();
+    others.sort_unstable();
+    Ok((ids, others))
 }
 
 /// Opens a file of the store's for reading: no symbolic link is followed, and the time of access
@@ -177,8 +254,7 @@ fn read_format(root: &Path) -> Result<Option<u32>, StoreError> {
     let text = match read_file(&root.join("format"), 64) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let ours = |name: &String| matches!(name.as_str(), "lock" | "format.new");
-            return if names(root)?.iter().all(ours) { Ok(None) } else { Err(no_store()) };
+            return if is_begun(root)? { Ok(None) } else { Err(no_store()) };
         }
         Err(error) => return Err(error.into()),
     };
@@ -195,7 +271,35 @@ fn read_format(root: &Path) -> Result<Option<u32>, StoreError> {
     }
 }
 
-/// The first thing that a new store gets, so that a store without it is never taken for one.
+/// True of an empty folder, and of one that was left while it was being made into a store: there
+/// are folders of a store's, and no file in them.
+fn is_begun(root: &Path) -> io::Result<bool> {
+    for name in names(root)? {
+        let is_ours = match &*name {
+            "lock" | "format.new" => true,
+            "envelopes" | "items" | "index" | "tmp" | "quarantine" => {
+                has_no_file(&root.join(&name))?
+            }
+            _ => false,
+        };
+        if !is_ours {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Looks two folders deep.
+fn has_no_file(folder: &Path) -> io::Result<bool> {
+    for inner in fs::read_dir(folder)? {
+        let inner = inner?;
+        if !inner.file_type()?.is_dir() || fs::read_dir(inner.path())?.next().is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn write_format(root: &Path) -> io::Result<()> {
     let new = root.join("format.new");
     let mut file =

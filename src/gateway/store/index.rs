@@ -46,7 +46,8 @@ pub(super) struct Index {
 
 enum Job {
     Run(Box<dyn FnOnce(&sled::Db) -> Outcome + Send>),
-    Close(mpsc::Sender<()>),
+    /// answered with whether all was written out
+    Close(mpsc::Sender<bool>),
 }
 
 /// Whether sled can be used for more.
@@ -86,6 +87,15 @@ impl Index {
     pub(super) fn insert(&self, entry: &Entry) -> Result<(), IndexError> {
         let (key, value) = (entry.id.0, encode(entry));
         self.run(move |db| Ok(db.insert(key, value).map(drop)?))
+    }
+
+    /// Inserts many at once.
+    pub(super) fn insert_all(&self, entries: &[Entry]) -> Result<(), IndexError> {
+        let mut batch = sled::Batch::default();
+        for entry in entries {
+            batch.insert(&entry.id.0, encode(entry));
+        }
+        self.run(move |db| Ok(db.apply_batch(batch)?))
     }
 
     pub(super) fn remove(&self, id: TipId) -> Result<(), IndexError> {
@@ -131,6 +141,17 @@ impl Index {
         wait(&answer)
     }
 
+    /// Writes the index out and closes it; true if both could be done in time.
+    pub(super) fn close(self) -> bool {
+        self.shut()
+    }
+
+    fn shut(&self) -> bool {
+        let (closed, answer) = mpsc::channel();
+        // a thread that has failed or was closed is gone and answers at once by its absence
+        self.jobs.send(Job::Close(closed)).is_ok() && answer.recv_timeout(CLOSING).unwrap_or(false)
+    }
+
     /// Lets go of an index that has failed, without waiting for it.
     pub(super) fn abandon(self) {
         std::mem::forget(self);
@@ -147,11 +168,7 @@ fn wait<T>(answer: &mpsc::Receiver<Result<T, IndexError>>) -> Result<T, IndexErr
 
 impl Drop for Index {
     fn drop(&mut self) {
-        let (closed, answer) = mpsc::channel();
-        // a thread that has failed is gone and answers at once by its absence
-        if self.jobs.send(Job::Close(closed)).is_ok() {
-            let _ = answer.recv_timeout(CLOSING);
-        }
+        self.shut();
     }
 }
 
@@ -166,13 +183,13 @@ fn serve(db: sled::Db, folder: &Path, inbox: &mpsc::Receiver<Job>) {
                 }
             }
             Job::Close(closed) => {
-                let _ = guarded(|| {
+                let written = guarded(|| {
                     db.flush()?;
                     drop(db);
                     Ok(())
                 });
                 wait_for_release(folder);
-                let _ = closed.send(());
+                let _ = closed.send(written.is_ok());
                 return;
             }
         }

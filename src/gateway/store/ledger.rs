@@ -29,11 +29,11 @@ pub(super) struct Ledger {
     pub(super) envelopes: u64,
     pub(super) bytes: u64,
     /// of envelopes that are being written
-    reserved: u64,
-    /// see [`Health::missing`]
+    pub(super) reserved: u64,
+    /// in quarantine; see [`Health::missing`]
     pub(super) missing: u64,
     /// does not go down when envelopes go
-    highest_epoch: Option<Epoch>,
+    pub(super) highest_epoch: Option<Epoch>,
 }
 
 impl Inner {
@@ -44,6 +44,7 @@ impl Inner {
         let kept = ledger.bytes.saturating_add(room) / 10;
         let room_for_files = room.saturating_sub(kept);
         let Ledger { envelopes, bytes, missing, highest_epoch, .. } = ledger;
+        let missing = missing + lock(&self.unreadable).len();
         Ok(Health { envelopes, bytes, room, room_for_files, missing, highest_epoch })
     }
 
@@ -53,6 +54,13 @@ impl Inner {
         let of_quota = self.options.quota_bytes.saturating_sub(ledger.bytes);
         let of_disk = self.folders.free()?.saturating_sub(self.options.reserve_bytes);
         Ok(of_quota.min(of_disk).saturating_sub(ledger.reserved))
+    }
+
+    /// Bytes of the disk that nobody has been promised.
+    pub(super) fn spare_disk(&self) -> io::Result<u64> {
+        let reserved = lock(&self.ledger).reserved;
+        let kept = self.options.reserve_bytes.saturating_add(reserved);
+        Ok(self.folders.free()?.saturating_sub(kept))
     }
 
     pub(super) fn reserve(&self, bytes: u64) -> Result<Reservation<'_>, StoreError> {

@@ -8,6 +8,7 @@
 //! store/
 //!   format               "sealpost store 1\n"; a higher number is refused, untouched
 //!   lock                 flock of the one process that uses the store
+//!   clean                left by a clean stop, so that the next opening is quick (see `clean`)
 //!   envelopes/ab/<id>    an envelope header (see `header`), then the age file; 256 shards
 //!   items/<kind>/<key>   rosters, key batches, marks, replies, tombstones … (see `item`)
 //!   index/               sled: id -> day, epoch, size class, length
@@ -21,10 +22,14 @@
 //! A file is written to `tmp/`, synced, renamed into its place and its folder synced; only then is
 //! it acknowledged. What times remain: modification and access times of envelopes and items are
 //! set to the start of their UTC day, or to 1970 where there is no day. Birth and change times,
-//! inode numbers and the order within sled's log still tell the order of arrival until the files
-//! are written anew.
+//! inode numbers, the order of names in a folder and the order within sled's log tell the order of
+//! arrival until the day's turn ([`Store::turn`]), which writes the past days' files anew in random
+//! order, and their folders and the index in order of id. It reaches neither the file system's
+//! journal and freed blocks nor what an SSD keeps of them, nor files in quarantine. Birth and change
+//! times of items stay.
 
 mod body;
+pub mod clean;
 #[cfg(test)]
 mod faults;
 mod file_store;
@@ -37,10 +42,21 @@ pub mod item;
 mod items;
 mod ledger;
 mod new_file;
+mod new_index;
+#[cfg(test)]
+mod openings;
 mod putting;
+mod quarantine;
 mod recovery;
+mod reorder;
 #[cfg(test)]
 mod suite;
+mod turn;
+mod turned_days;
+#[cfg(test)]
+mod turns;
+mod unreadable;
+mod verify;
 
 use std::{
     future::Future,
@@ -60,6 +76,7 @@ pub use body::StoredBody;
 pub use file_store::FileStore;
 pub use finding::Finding;
 pub use ledger::Options;
+pub use recovery::Opening;
 
 /// What the index and the desk know of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +137,12 @@ pub enum StoreError {
     #[error("the store in {0} is open to other users of this machine: run chmod 700 {0}", folder.display())]
     Exposed {
         /// The store's folder.
+        folder: PathBuf,
+    },
+    /// A folder of the store's has been taken away. What was in it is not gone, but not here.
+    #[error("the folder {} is missing from the store: put it back, from where it was moved to or from a backup", folder.display())]
+    FolderMissing {
+        /// The folder.
         folder: PathBuf,
     },
     /// The operating system refused; a missing space is [`StoreError::Full`].
@@ -252,6 +275,26 @@ pub trait Store: Send + Sync + 'static {
 
     /// How full the store is.
     fn health(&self) -> impl Future<Output = Result<Health, StoreError>> + Send;
+
+    /// The day's turn: hides in which order the envelopes of all days before `today` came, as far
+    /// as the store can. Safe to call again at any time, after an interruption too; does nothing
+    /// where nothing is to be done. Dropping the future stops it at a safe place.
+    fn turn(&self, today: Day) -> impl Future<Output = Result<Turned, StoreError>> + Send;
+
+    /// Tries to put right what has failed while serving. Safe to call again and again; does
+    /// nothing where all is well.
+    fn mend(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+}
+
+/// What a turn of the day has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turned {
+    /// Envelopes written anew.
+    pub rewritten: u64,
+    /// Envelopes for whose copies the disk has no room now; the next turn tries again.
+    pub postponed: u64,
 }
 
 /// The highest epoch that the file store in `folder` remembers as an item, without opening the

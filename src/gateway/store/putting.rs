@@ -17,6 +17,7 @@ use super::{
     file_store::{Inner, finished},
     header::{self, EnvelopeHeader},
     new_file::NewFile,
+    new_index::Change,
 };
 use crate::{clock::Day, seal::Envelope, tip::TipId};
 
@@ -61,9 +62,10 @@ impl Inner {
         wanted(given_up)?;
 
         let _changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
-        file.place(&place, together)?;
+        self.before_placing(day);
+        file.place(&place, together).inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
         reserved.stored(header.entry.epoch);
-        self.with_index(|index| index.insert(&header.entry));
+        self.change_index(Change::Put(header.entry));
         Ok(id)
     }
 
@@ -184,7 +186,8 @@ impl Drop for GiveUp {
     }
 }
 
-fn wanted(given_up: &AtomicBool) -> io::Result<()> {
+/// An error once nobody waits any more.
+pub(super) fn wanted(given_up: &AtomicBool) -> io::Result<()> {
     if given_up.load(Ordering::Relaxed) {
         return Err(io::ErrorKind::Interrupted.into());
     }

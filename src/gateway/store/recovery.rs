@@ -1,176 +1,250 @@
-//! Checking a store: at opening, and whole on demand.
+//! Opening a store: what an interrupted run has left is put right, and the index brought in line
+//! with the files.
+//!
+//! After a clean stop nothing is looked at but the folders' times and the index's checksum (see
+//! `clean`). Otherwise the names of all envelopes are compared with the index, and headers are
+//! read only of files that it lacks. Whether a file is what was stored is checked when it is handed
+//! out, and by `verify`; so are items, but for the tombstones' names.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::{self, Read},
-    path::Path,
-    sync::PoisonError,
-};
-
-use data_encoding::HEXLOWER;
-use ring::digest::{Context, SHA256};
+use std::{fs, io, sync::PoisonError, thread};
 
 use super::{
     Entry, Finding, StoreError,
-    file_store::{Flaw, Inner, finished, lock},
+    clean::{self, Clean},
+    file_store::{Flaw, Inner, lock},
     folders, header,
     index::{Index, IndexError},
-    item::{self, Kind},
+    item::Kind,
     ledger::Ledger,
+    new_index::Slot,
+    unreadable::Known,
 };
 use crate::tip::TipId;
 
-const PIECE: usize = 256 << 10;
+/// Threads that read headers: they wait for the disk more than for the processor.
+const READERS: usize = 4;
+/// Fewer files are read by one thread.
+const FEW: usize = 32;
 
-/// Told of bytes read; false to stop.
-type Tell<'a> = dyn FnMut(u64) -> bool + 'a;
+/// What the opening of a store had to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// At the folders' times: it was closed well, and nobody has touched it since.
+    Clean,
+    /// At the names of all envelopes, and at the headers of those that the index lacked.
+    Names,
+    /// At all headers: the index was made anew.
+    Headers,
+}
+
+/// What the envelopes' names tell.
+#[derive(Default)]
+struct Survey {
+    ledger: Ledger,
+    added: u64,
+    removed: u64,
+    deletions: u64,
+    findings: Vec<Finding>,
+    fault: Option<IndexError>,
+}
 
 impl Inner {
-    /// Puts right what an interrupted run or the disk has left, and opens the index.
-    pub(super) fn recover(&self) -> Result<Vec<Finding>, StoreError> {
+    /// Puts right what an interrupted run has left, and opens the index.
+    pub(super) fn recover(&mut self) -> Result<Vec<Finding>, StoreError> {
+        let clean = clean::take_away(&self.folders)?;
         let mut findings = Vec::new();
         self.empty_tmp(&mut findings)?;
-        self.finish_deletions(&mut findings)?;
-        self.check_items(&mut findings)?;
-
-        let mut index = Index::open(&self.folders.index());
-        let mut ledger = Ledger::default();
-        let (mut added, mut removed) = (0, 0);
-        for shard in 0..=u8::MAX {
-            let entries = self.check_shard(shard, None, &mut findings)?;
-            for entry in &entries {
-                ledger.add(entry.bytes + header::LEN_U64, entry.epoch);
+        self.load_mark()?;
+        let index = match (clean, Index::open(&self.folders.index())) {
+            (Some(clean), Ok(index)) => {
+                self.opening = Opening::Clean;
+                self.ledger = clean.ledger().into();
+                Some(index)
             }
-            let Ok(open) = &index else { continue };
-            match self.align(open, shard, &entries) {
-                Ok((more, fewer)) => (added, removed) = (added + more, removed + fewer),
-                Err(error) => std::mem::replace(&mut index, Err(error)).map_or((), Index::abandon),
-            }
-        }
-        if index.is_ok() && (added, removed) != (0, 0) {
-            findings.push(Finding::IndexAligned { added, removed });
-        }
-        let index = index.or_else(|fault| {
-            let rebuilt = self.rebuild_index();
-            let (new, finding) = match rebuilt {
-                Ok(new) => (Ok(new), Finding::IndexRebuilt { reason: fault.to_string() }),
-                Err(error) => (Err(()), Finding::IndexOff { reason: error.to_string() }),
-            };
-            findings.push(finding);
-            new
-        });
-        *lock(&self.index) = index.ok();
-        *lock(&self.ledger) = ledger;
+            (_, Ok(index)) => self.compare(index, &mut findings)?,
+            (_, Err(fault)) => self.rebuild(&fault, Survey::default(), &mut findings)?,
+        };
+        self.index = Slot::new(index).into();
+        findings.append(&mut lock(&self.findings));
         Ok(findings)
     }
 
-    /// Reads every file whole and compares the index; tells `progress` the bytes read so far and
-    /// in all, and stops when that says false.
-    pub(super) fn verify(
-        &self,
-        progress: &mut dyn FnMut(u64, u64) -> bool,
-    ) -> Result<Vec<Finding>, StoreError> {
-        let mut findings = Vec::new();
-        let (mut done, mut all) = (0, lock(&self.ledger).bytes);
-        self.check_items(&mut findings)?;
-        let (mut added, mut removed) = (0, 0);
-        for shard in 0..=u8::MAX {
-            let mut tell = |read: u64| {
-                done += read;
-                all = all.max(done);
-                progress(done, all)
-            };
-            let entries = self.check_shard(shard, Some(&mut tell), &mut findings)?;
-            let _alone = self.changing.write().unwrap_or_else(PoisonError::into_inner);
-            if let Some((more, fewer)) = self.with_index(|index| self.align(index, shard, &entries))
-            {
-                (added, removed) = (added + more, removed + fewer);
-            }
+    fn compare(
+        &mut self,
+        index: Index,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Option<Index>, StoreError> {
+        let mut survey = self.survey(Some(&index))?;
+        if let Some(fault) = survey.fault.take() {
+            index.abandon();
+            return self.rebuild(&fault, survey, findings);
         }
+        self.opening = Opening::Names;
+        self.take_in(survey, findings)?;
+        Ok(Some(index))
+    }
+
+    /// A new index from the headers of all files; none, if that cannot be made either.
+    fn rebuild(
+        &mut self,
+        fault: &IndexError,
+        before: Survey,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Option<Index>, StoreError> {
+        self.opening = Opening::Headers;
+        let renewed = self.folders.renew_index(&*self.entropy).map_err(|error| error.to_string());
+        let new = renewed
+            .and_then(|()| Index::open(&self.folders.index()).map_err(|error| error.to_string()));
+        let mut survey = self.survey(new.as_ref().ok())?;
+        let new = match (new, survey.fault.take()) {
+            (Ok(failed), Some(fault)) => {
+                failed.abandon();
+                survey = self.survey(None)?;
+                Err(fault.to_string())
+            }
+            (new, _) => new,
+        };
+        // all of them are new to it
+        (survey.added, survey.removed) = (0, 0);
+        survey.deletions += before.deletions;
+        // what was found foreign has been found again
+        let is_done = |finding: &Finding| !matches!(finding, Finding::Foreign { .. });
+        findings.extend(before.findings.into_iter().filter(is_done));
+        self.take_in(survey, findings)?;
+        findings.push(match &new {
+            Ok(_) => Finding::IndexRebuilt { reason: fault.to_string() },
+            Err(reason) => Finding::IndexOff { reason: reason.clone() },
+        });
+        Ok(new.ok())
+    }
+
+    fn take_in(&mut self, survey: Survey, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
+        let Survey { mut ledger, added, removed, deletions, findings: found, .. } = survey;
+        ledger.missing = self.count_quarantined()?;
+        self.ledger = ledger.into();
+        if deletions > 0 {
+            findings.push(Finding::DeletionsFinished { count: deletions });
+        }
+        findings.extend(found);
         if (added, removed) != (0, 0) {
             findings.push(Finding::IndexAligned { added, removed });
         }
-        let mut all = std::mem::take(&mut *lock(&self.findings));
-        all.append(&mut findings);
-        Ok(all)
+        Ok(())
     }
 
-    /// As [`Store::list`](super::Store::list), without the index. A file that cannot be read just
-    /// now is an error: who asks takes the list for complete, and may destroy keys by it. Damaged
-    /// ones go to quarantine.
-    pub(super) fn page_of_files(
+    /// Goes through all names, finishes deletions and brings `index` in line. Ends early when that
+    /// fails.
+    fn survey(&self, index: Option<&Index>) -> Result<Survey, StoreError> {
+        let mut survey = Survey::default();
+        let (deleted, _) = folders::ids(&self.folders.items(Kind::Tombstone))?;
+        for shard in 0..=u8::MAX {
+            let (mut ids, foreign) = self.ids_in(shard)?;
+            let folder = self.folders.relative(&self.folders.shard(shard));
+            survey
+                .findings
+                .extend(foreign.iter().map(|name| Finding::Foreign { file: folder.join(name) }));
+            survey.deletions += self.finish_deletions(shard, &mut ids, &deleted)?;
+            let known = match index.map_or(Ok(Vec::new()), |index| index.shard(shard)) {
+                Ok(known) => known,
+                Err(fault) => return Ok(Survey { fault: Some(fault), ..survey }),
+            };
+            if let Err(fault) = self.survey_shard(&ids, known, index, &mut survey)? {
+                return Ok(Survey { fault: Some(fault), ..survey });
+            }
+        }
+        Ok(survey)
+    }
+
+    /// `ids` are those of the files, `known` those of the index; both in order.
+    fn survey_shard(
         &self,
-        after: Option<TipId>,
-        limit: usize,
-    ) -> io::Result<Vec<Entry>> {
-        let mut page = Vec::new();
-        for shard in after.map_or(0, folders::shard_of)..=u8::MAX {
-            let (ids, _) = self.ids_in(shard)?;
-            for id in ids.into_iter().filter(|id| after.is_none_or(|after| *id > after)) {
-                if page.len() >= limit {
-                    return Ok(page);
+        ids: &[TipId],
+        mut known: Vec<Entry>,
+        index: Option<&Index>,
+        survey: &mut Survey,
+    ) -> Result<Result<(), IndexError>, StoreError> {
+        let is_there = |entry: &Entry| ids.binary_search(&entry.id).is_ok();
+        if let Some(index) = index {
+            for lost in known.iter().filter(|entry| !is_there(entry)) {
+                if let Err(fault) = index.remove(lost.id) {
+                    return Ok(Err(fault));
                 }
-                if self.is_deleted(id)? {
-                    continue;
+                survey.removed += 1;
+            }
+        }
+        known.retain(is_there);
+        let is_known = |id: &TipId| known.binary_search_by_key(id, |entry| entry.id).is_ok();
+        let unknown: Vec<TipId> = ids.iter().filter(|id| !is_known(id)).copied().collect();
+        let new = self.survey_headers(&unknown, survey)?;
+        for entry in known.iter().chain(&new) {
+            survey.ledger.add(entry.bytes + header::LEN_U64, entry.epoch);
+        }
+        survey.added += new.len() as u64;
+        Ok(index.filter(|_| !new.is_empty()).map_or(Ok(()), |index| index.insert_all(&new)))
+    }
+
+    /// The entries of files that the index lacks. One that cannot be read is never left out
+    /// silently.
+    fn survey_headers(&self, ids: &[TipId], survey: &mut Survey) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::with_capacity(ids.len());
+        for (id, read) in self.headers_of(ids)? {
+            match read {
+                Ok(entry) => entries.push(entry),
+                Err(Flaw::Gone) => {}
+                Err(Flaw::Unreadable(error)) => {
+                    if lock(&self.unreadable).add(id, Known::No) {
+                        survey.findings.push(self.unreadable_finding(id, &error));
+                    }
                 }
-                match self.open_envelope(id) {
-                    Ok((_, header)) => page.push(header.entry),
-                    Err(Flaw::Gone) => {}
-                    Err(Flaw::Unreadable(error)) => return Err(error),
-                    Err(Flaw::Damaged(reason)) => self.quarantine_envelope(id, &reason),
+                Err(Flaw::Damaged(reason)) => {
+                    self.quarantine_envelope(id, &reason);
+                    survey.findings.append(&mut lock(&self.findings));
                 }
             }
         }
-        Ok(page)
+        Ok(entries)
     }
 
-    /// Moves an envelope out of the way of those who ask for it.
-    pub(super) fn quarantine_envelope(&self, id: TipId, reason: &str) {
-        let path = self.folders.envelope(id);
-        let _changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
-        // somebody else may have moved or deleted it just now
-        let Ok(file) = fs::symlink_metadata(&path) else {
-            return;
-        };
-        self.with_index(|index| index.remove(id));
-        let finding = self.quarantine(&path, reason);
-        let mut ledger = lock(&self.ledger);
-        ledger.forget(file.len());
-        ledger.missing += 1;
-        drop(ledger);
-        lock(&self.findings).push(finding);
-    }
-
-    /// Moves a damaged file to quarantine, under its own name if that is free.
-    pub(super) fn quarantine(&self, path: &Path, reason: &str) -> Finding {
-        let file = self.folders.relative(path);
-        let moved = || {
-            let folder = self.folders.quarantine();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let mut target = folder.join(&*name);
-            for n in 2.. {
-                if !target.try_exists()? {
-                    break;
-                }
-                target = folder.join(format!("{name}.{n}"));
-            }
-            fs::rename(path, &target)?;
-            folders::sync(&folder)?;
-            path.parent().map_or(Ok(()), folders::sync)?;
-            Ok(target)
-        };
-        match moved() {
-            Ok(target) => Finding::Damaged {
-                file,
-                reason: reason.into(),
-                moved_to: self.folders.relative(&target),
-            },
-            Err(error) => {
-                let error: io::Error = error;
-                Finding::Unreadable { file, reason: format!("{reason}; moving it: {error}") }
-            }
+    /// What the headers of these envelopes say, in the same order.
+    pub(super) fn headers_of(
+        &self,
+        ids: &[TipId],
+    ) -> io::Result<Vec<(TipId, Result<Entry, Flaw>)>> {
+        let read = |id: &TipId| (*id, self.open_envelope(*id).map(|(_, header)| header.entry));
+        if ids.len() < FEW {
+            return Ok(ids.iter().map(read).collect());
         }
+        thread::scope(|scope| {
+            let parts = ids.chunks(ids.len().div_ceil(READERS));
+            let readers: Vec<_> = parts
+                .map(|part| scope.spawn(move || part.iter().map(read).collect::<Vec<_>>()))
+                .collect();
+            let mut all = Vec::with_capacity(ids.len());
+            for reader in readers {
+                all.extend(reader.join().map_err(|_| io::Error::other("a thread has failed"))?);
+            }
+            Ok(all)
+        })
+    }
+
+    /// Unlinks envelopes that have a tombstone, and takes them out of `ids`.
+    fn finish_deletions(
+        &self,
+        shard: u8,
+        ids: &mut Vec<TipId>,
+        deleted: &[TipId],
+    ) -> io::Result<u64> {
+        let is_deleted = |id: &TipId| deleted.binary_search(id).is_ok();
+        let mut count = 0;
+        for id in ids.iter().filter(|id| is_deleted(id)) {
+            fs::remove_file(self.folders.envelope(*id))?;
+            count += 1;
+        }
+        if count > 0 {
+            folders::sync(&self.folders.shard(shard))?;
+            ids.retain(|id| !is_deleted(id));
+        }
+        Ok(count)
     }
 
     fn empty_tmp(&self, findings: &mut Vec<Finding>) -> io::Result<()> {
@@ -187,175 +261,28 @@ impl Inner {
         Ok(())
     }
 
-    /// Unlinks envelopes that have a tombstone. Its name is enough, whatever its content.
-    fn finish_deletions(&self, findings: &mut Vec<Finding>) -> io::Result<()> {
-        let mut count = 0;
-        let mut shards = BTreeSet::new();
-        for name in folders::names(&self.folders.items(Kind::Tombstone))? {
-            let Some(id) = folders::id_of(&name) else {
-                continue;
-            };
-            match fs::remove_file(self.folders.envelope(id)) {
-                Ok(()) => {
-                    count += 1;
-                    shards.insert(folders::shard_of(id));
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        for shard in shards {
-            folders::sync(&self.folders.shard(shard))?;
-        }
-        if count > 0 {
-            findings.push(Finding::DeletionsFinished { count });
-        }
-        Ok(())
-    }
-
-    fn check_items(&self, findings: &mut Vec<Finding>) -> io::Result<()> {
-        for kind in Kind::ALL {
-            for key in folders::names(&self.folders.items(kind))? {
-                let path = self.folders.item(kind, &key);
-                let file = self.folders.relative(&path);
-                let ours = if kind == Kind::Tombstone {
-                    folders::id_of(&key).is_some()
-                } else {
-                    item::is_key(&key)
-                };
-                if !ours {
-                    findings.push(Finding::Foreign { file });
-                    continue;
-                }
-                match folders::read_file(&path, item::MAX_FILE) {
-                    Ok(bytes) if item::decode(kind, &key, &bytes).is_some() => {}
-                    Ok(_) if kind == Kind::Tombstone => {
-                        findings.push(self.repair_tombstone(&path, &key));
-                    }
-                    Ok(_) => findings.push(self.quarantine(&path, "its checksum is wrong")),
-                    Err(error) => {
-                        findings.push(Finding::Unreadable { file, reason: error.to_string() });
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// In quarantine it would no longer keep its envelope away.
-    fn repair_tombstone(&self, path: &Path, key: &str) -> Finding {
-        let file = self.folders.relative(path);
-        let written = item::encode(Kind::Tombstone, key, &[])
-            .and_then(|content| Ok(self.write_item(path, &content)?));
-        match written {
-            Ok(()) => Finding::TombstoneRepaired { file },
-            Err(error) => Finding::Unreadable { file, reason: error.to_string() },
-        }
-    }
-
-    /// The sound envelopes of a shard, in order of id; their bodies are read if `tell` is given.
-    /// Damaged ones go to quarantine.
-    fn check_shard(
-        &self,
-        shard: u8,
-        mut tell: Option<&mut Tell<'_>>,
-        findings: &mut Vec<Finding>,
-    ) -> Result<Vec<Entry>, StoreError> {
-        let (ids, foreign) = self.ids_in(shard)?;
-        let folder = self.folders.relative(&self.folders.shard(shard));
-        findings.extend(foreign.iter().map(|name| Finding::Foreign { file: folder.join(name) }));
-        let mut entries = Vec::with_capacity(ids.len());
-        for id in ids {
-            match self.check_envelope(id, tell.as_deref_mut()) {
-                Ok(entry) => entries.push(entry),
-                Err(Flaw::Gone) => {}
-                Err(Flaw::Unreadable(error)) if error.kind() == io::ErrorKind::Interrupted => {
-                    return Err(error.into());
-                }
-                Err(Flaw::Unreadable(error)) => findings.push(Finding::Unreadable {
-                    file: folder.join(folders::file_name(id)),
-                    reason: error.to_string(),
-                }),
-                Err(Flaw::Damaged(reason)) => {
-                    self.quarantine_envelope(id, &reason);
-                    findings.append(&mut lock(&self.findings));
-                }
-            }
-        }
-        Ok(entries)
-    }
-
-    fn check_envelope(&self, id: TipId, tell: Option<&mut Tell<'_>>) -> Result<Entry, Flaw> {
-        let (mut file, header) = self.open_envelope(id)?;
-        let Some(tell) = tell else {
-            return Ok(header.entry);
-        };
-        let mut sum = Context::new(&SHA256);
-        let mut piece = vec![0; PIECE];
-        loop {
-            let read = match file.read(&mut piece) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error.into()),
-            };
-            sum.update(piece.get(..read).unwrap_or_default());
-            if !tell(read as u64) {
-                return Err(io::Error::from(io::ErrorKind::Interrupted).into());
-            }
-        }
-        if finished(sum) != header.sha256 {
-            return Err(Flaw::Damaged("its body's checksum is wrong".into()));
-        }
-        Ok(header.entry)
-    }
-
-    /// The ids of a shard's envelopes in order, and the names that are none.
-    fn ids_in(&self, shard: u8) -> io::Result<(Vec<TipId>, Vec<String>)> {
-        let (mut ids, mut foreign) = (Vec::new(), Vec::new());
-        for name in folders::names(&self.folders.shard(shard))? {
-            match folders::id_of(&name).filter(|id| folders::shard_of(*id) == shard) {
-                Some(id) => ids.push(id),
-                None => foreign.push(name),
-            }
-        }
+    /// The ids of a shard's envelopes in order, and the names that are none. The caller does not
+    /// hold `changing`: a folder that the turn takes out of its place is not read while it is being
+    /// emptied.
+    pub(super) fn ids_in(&self, shard: u8) -> io::Result<(Vec<TipId>, Vec<String>)> {
+        let changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
+        let (mut ids, mut foreign) = folders::ids(&self.folders.shard(shard))?;
+        drop(changing);
+        let misplaced = ids.extract_if(.., |id| folders::shard_of(*id) != shard);
+        foreign.extend(misplaced.map(folders::file_name));
+        foreign.sort_unstable();
         Ok((ids, foreign))
     }
+}
 
-    /// Brings a shard of the index in line with its files; gives the entries added and removed.
-    /// The caller keeps others from changing either meanwhile; `entries` may be a little older.
-    fn align(&self, index: &Index, shard: u8, entries: &[Entry]) -> Result<(u64, u64), IndexError> {
-        let indexed = index.shard(shard)?;
-        let position = |list: &[Entry], id| list.binary_search_by_key(&id, |entry| entry.id);
-        let is_there = |entry: &Entry| self.folders.envelope(entry.id).try_exists().unwrap_or(true);
-        let (mut added, mut removed) = (0, 0);
-        for entry in indexed.iter().filter(|entry| position(entries, entry.id).is_err()) {
-            if !is_there(entry) {
-                index.remove(entry.id)?;
-                removed += 1;
-            }
+impl Clean {
+    fn ledger(&self) -> Ledger {
+        Ledger {
+            envelopes: self.envelopes,
+            bytes: self.bytes,
+            missing: self.missing,
+            highest_epoch: self.highest_epoch,
+            ..Ledger::default()
         }
-        for entry in entries {
-            let known = position(&indexed, entry.id).ok().and_then(|at| indexed.get(at));
-            if known != Some(entry) && is_there(entry) {
-                index.insert(entry)?;
-                added += 1;
-            }
-        }
-        Ok((added, removed))
-    }
-
-    /// A new index of all files, in order of id.
-    fn rebuild_index(&self) -> Result<Index, StoreError> {
-        let aside = HEXLOWER.encode(&crate::random::bytes::<16>(&*self.entropy));
-        self.folders.renew_index(&aside)?;
-        let index = Index::open(&self.folders.index()).map_err(io::Error::other)?;
-        for shard in 0..=u8::MAX {
-            // what is amiss with the files has been told already
-            for entry in self.check_shard(shard, None, &mut Vec::new())? {
-                index.insert(&entry).map_err(io::Error::other)?;
-            }
-        }
-        Ok(index)
     }
 }

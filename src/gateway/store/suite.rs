@@ -475,6 +475,34 @@ fn test_zeros(class: SizeClass) -> Envelope {
     sealed(Epoch(2_968), vec![Box::new(Zeros { length, at: 0 })], &SystemEntropy::new())
 }
 
+pub(super) async fn turning_the_day<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let ids = put_some(&store, 3).await;
+    let tomorrow = store.put(test_envelope(0, 9), TODAY.plus(1)).await.unwrap();
+    store.delete(ids[1]).await.unwrap();
+    let listed = store.list(None, 10).await.unwrap();
+    let (_, being_read) = store.get(ids[0], None).await.unwrap();
+    for _ in 0..2 {
+        let turned = store.turn(TODAY.plus(1)).await.unwrap();
+        assert_eq!(turned.postponed, 0);
+    }
+    assert!(read(being_read).await.unwrap() == age_file(0, 0));
+    let late = store.put(test_envelope(0, 10), TODAY).await.unwrap();
+    store.turn(TODAY.plus(1)).await.unwrap();
+    store.mend().await.unwrap();
+    drop(store);
+    let store = place.open();
+    let now = store.list(None, 10).await.unwrap();
+    assert!(listed.iter().all(|entry| now.contains(entry)));
+    for (id, seed) in [(ids[0], 0), (ids[2], 2), (tomorrow, 9), (late, 10)] {
+        let (_, body) = store.get(id, None).await.unwrap();
+        assert!(read(body).await.unwrap() == age_file(0, seed));
+    }
+    assert!(matches!(store.get(ids[1], None).await, Err(StoreError::NotFound)));
+    assert_eq!(now.len(), 4);
+}
+
 macro_rules! store_suite {
     ($place:ty: $($name:ident)*) => {$(
         #[tokio::test]
@@ -488,6 +516,7 @@ macro_rules! store_suite {
             removing_items the_highest_epoch conflicting_items_at_once reopening verifying_a_sound_store
             abort_leaves_nothing what_is_deleted_stays_so two_clones paging_while_others_write
             a_roster_is_not_rolled_back double_marks half_a_gigabyte_in_little_memory
+            turning_the_day
         }
     };
 }

@@ -1,0 +1,71 @@
+//! What a running gateway does by itself, without anybody asking: the day's turn of the store, and
+//! mending what has failed.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Gateway,
+    log::Event,
+    store::{Store, StoreError, Turned},
+};
+use crate::clock::Day;
+
+/// Between two looks. A clock that is set meanwhile is noticed after it.
+const NAP: Duration = Duration::from_secs(30);
+/// The store is mended every second look: once a minute.
+const LOOKS_BETWEEN_MENDING: u32 = 2;
+/// What is daily is tried again after an hour: an upload over midnight, a disk without room.
+const LOOKS_BETWEEN_TRIES: u32 = 120;
+
+/// Looks after the store for as long as it is polled.
+pub async fn run<S: Store>(gateway: Arc<Gateway<S>>) {
+    let mut upkeep = Upkeep::default();
+    loop {
+        upkeep.look(&gateway).await;
+        tokio::time::sleep(NAP).await;
+    }
+}
+
+/// What has been done when.
+#[derive(Default)]
+pub struct Upkeep {
+    looks: u32,
+    /// the day of the last try, and which look it was
+    tried: Option<(Day, u32)>,
+    /// the last day on which a failure was told
+    told: Option<Day>,
+}
+
+impl Upkeep {
+    /// Does what is due: at the first call, and whenever the UTC day is another than at the last,
+    /// all that is daily; some things again after so many calls.
+    pub async fn look<S: Store>(&mut self, gateway: &Gateway<S>) {
+        let today = gateway.clock.now().day();
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks % LOOKS_BETWEEN_MENDING == 0 {
+            // what could not be mended now is tried again; the store's health tells of it
+            let _ = gateway.store.mend().await;
+        }
+        let is_due = self.tried.is_none_or(|(day, look)| {
+            day != today || self.looks.wrapping_sub(look) >= LOOKS_BETWEEN_TRIES
+        });
+        if is_due {
+            self.daily(gateway, today).await;
+            self.tried = Some((today, self.looks));
+        }
+    }
+
+    /// Everything that is done once a day, each safe to do twice. What removes envelopes comes
+    /// before the turn, which writes the others anew.
+    async fn daily<S: Store>(&mut self, gateway: &Gateway<S>, today: Day) {
+        let event = match gateway.store.turn(today).await {
+            Ok(Turned { postponed: 0, .. }) => return,
+            Ok(_) | Err(StoreError::Full) => Event::TurnPostponed,
+            Err(_) => Event::TurnFailed,
+        };
+        if self.told != Some(today) {
+            self.told = Some(today);
+            gateway.log.write(event);
+        }
+    }
+}
