@@ -39,7 +39,9 @@ impl Entropy for SystemEntropy {
 /// Puts `list` in random order, each order as likely as any other (Fisher and Yates).
 pub fn shuffle<T>(entropy: &dyn Entropy, list: &mut [T]) {
     for last in (1..list.len()).rev() {
-        list.swap(last, below(entropy, last as u64 + 1) as usize);
+        let other = below(entropy, last as u64 + 1);
+        // it is at most `last`
+        list.swap(last, usize::try_from(other).unwrap_or(last));
     }
 }
 

@@ -12,6 +12,7 @@ mod newsroom;
 mod durable;
 mod handshake;
 mod large;
+mod million;
 mod opening;
 mod page;
 mod process;
@@ -29,6 +30,7 @@ fn main() {
         ("handshake", handshake::run),
         ("durable", durable::run),
         ("large", large::run),
+        ("million", million::run),
     ];
     let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     for &(name, run) in groups {

@@ -42,7 +42,7 @@ impl Upkeep {
     pub async fn look<S: Store>(&mut self, gateway: &Gateway<S>) {
         let today = gateway.clock.now().day();
         self.looks = self.looks.wrapping_add(1);
-        if self.looks % LOOKS_BETWEEN_MENDING == 0 {
+        if self.looks.is_multiple_of(LOOKS_BETWEEN_MENDING) {
             // what could not be mended now is tried again; the store's health tells of it
             let _ = gateway.store.mend().await;
         }
