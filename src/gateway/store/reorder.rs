@@ -125,3 +125,27 @@ impl Drop for Aside {
         let _ = fs::remove_dir(&self.path);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_and_went_is_made_up_for() {
+        let place = tempfile::tempdir().unwrap();
+        let (old, new) = (place.path().join("old"), place.path().join("new"));
+        for folder in [&old, &new] {
+            fs::create_dir(folder).unwrap();
+        }
+        for name in ["a", "gone", "b"] {
+            fs::write(old.join(name), name).unwrap();
+            link(&old, &new, name).unwrap();
+        }
+        fs::remove_file(old.join("gone")).unwrap();
+        fs::write(old.join("come"), "come").unwrap();
+        link(&old, &new, "never there").unwrap();
+        catch_up(&old, &new).unwrap();
+        assert_eq!(folders::names(&new).unwrap(), ["a", "b", "come"]);
+        assert_eq!(fs::read(new.join("come")).unwrap(), b"come");
+    }
+}

@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::Command,
-    sync::atomic::AtomicBool,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
@@ -18,7 +18,11 @@ use super::{
     openings::as_after_a_crash,
     suite::{Place, TODAY, put_some, read, test_envelope},
 };
-use crate::{clock::Day, tip::TipId};
+use crate::{
+    clock::Day,
+    random::{Entropy, SystemEntropy},
+    tip::TipId,
+};
 
 const TOMORROW: Day = Day(TODAY.0 + 1);
 
@@ -339,12 +343,28 @@ async fn a_turn_that_is_stopped_leaves_nothing_behind() {
     assert_eq!(store.verify(&|_, _| {}).await.unwrap(), [""; 0]);
 }
 
+/// Randomness that puts all envelopes into one folder.
+struct OneShard(SystemEntropy);
+
+impl Entropy for OneShard {
+    fn fill(&self, out: &mut [u8]) {
+        self.0.fill(out);
+        if let [first, rest @ ..] = out
+            && rest.len() == 15
+        {
+            *first = 0x77;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn others_go_on_during_a_turn() {
+    const TIPS: u8 = 40;
     let place = Folder::new();
-    let store = place.open();
-    let ids = put_some(&store, 16).await;
-    let (_, being_read) = store.get(ids[15], None).await.unwrap();
+    let entropy = Arc::new(OneShard(SystemEntropy::new()));
+    let (store, _) = FileStore::open(&place.path("store"), entropy, Options::default()).unwrap();
+    let ids = put_some(&store, TIPS).await;
+    let (_, being_read) = store.get(ids[39], None).await.unwrap();
     let (mut step, mut put) = (0_usize, Vec::new());
     let mut meanwhile = || {
         step += 1;
@@ -353,11 +373,11 @@ async fn others_go_on_during_a_turn() {
         put.push((id, seed));
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
-                if let Some(id) = ids.get(step / 5).filter(|_| step % 5 == 0) {
-                    store.delete(*id).await.unwrap();
+                if step % 2 == 0 && step / 2 < 38 {
+                    store.delete(ids[step / 2]).await.unwrap();
                 }
-                assert!(is_served(&store, ids[14], 14).await);
-                assert!(store.list(None, 1_000).await.unwrap().len() >= 4);
+                assert!(is_served(&store, ids[38], 38).await);
+                assert!(store.list(None, 1_000).await.unwrap().len() >= 40);
             });
         });
         Ok(())
@@ -367,9 +387,9 @@ async fn others_go_on_during_a_turn() {
     for (id, seed) in &put {
         assert!(is_served(&store, *id, *seed).await);
     }
-    let deleted = (step / 5).min(13);
-    assert!(deleted > 8, "{step} steps");
-    assert_eq!(store.list(None, 1_000).await.unwrap().len(), 16 - deleted + put.len());
+    let deleted = (step / 2).min(37);
+    assert!(deleted > 20, "{step} steps");
+    assert_eq!(store.list(None, 1_000).await.unwrap().len(), 40 - deleted + put.len());
     for id in &ids[1..=deleted] {
         assert!(matches!(store.get(*id, None).await, Err(StoreError::NotFound)));
     }
