@@ -83,7 +83,15 @@ fn used_by(room: &str) -> BTreeSet<String> {
         ROOMS.iter().map(|(name, _)| *name).chain(PROGRAMS).chain(["demo"]).collect();
     let mut used = BTreeSet::new();
     for file in files {
-        let for_tests = ["tests.rs", "testing.rs", "suite.rs", "faults.rs"];
+        let for_tests = [
+            "tests.rs",
+            "testing.rs",
+            "suite.rs",
+            "faults.rs",
+            "openings.rs",
+            "traces.rs",
+            "turns.rs",
+        ];
         if for_tests.iter().any(|name| file.ends_with(name)) {
             continue;
         }

@@ -51,6 +51,8 @@ mod recovery;
 mod reorder;
 #[cfg(test)]
 mod suite;
+#[cfg(test)]
+mod traces;
 mod turn;
 mod turned_days;
 #[cfg(test)]
