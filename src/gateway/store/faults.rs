@@ -54,6 +54,11 @@ impl Folder {
         self.path("store/envelopes").join(&name[..2]).join(&name)
     }
 
+    fn tombstone(&self, id: TipId) -> PathBuf {
+        let name = file_name(id);
+        self.path("store/items/tombstones").join(&name[..2]).join(&name)
+    }
+
     pub(super) fn count(&self, name: &str) -> usize {
         files_under(&self.path(name)).len()
     }
@@ -297,7 +302,7 @@ async fn an_interrupted_run_is_put_right() {
     drop(store);
     // as after a crash between tombstone and unlinking, the tombstone damaged besides
     fs::write(place.envelope(ids[0]), kept).unwrap();
-    let tombstone = place.path("store/items/tombstones").join(file_name(ids[0]));
+    let tombstone = place.tombstone(ids[0]);
     overwrite(&tombstone, |bytes| bytes[30] ^= 1);
     fs::write(place.path("store/tmp/half"), b"half an envelope").unwrap();
     fs::create_dir(place.path("store/tmp/old-index")).unwrap();
@@ -430,4 +435,22 @@ async fn memory() {
     println!("reopened  {}", rss());
     std::io::stdout().flush().unwrap();
     store.list(None, 1_000).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tombstone_that_lies_where_all_once_lay_still_counts() {
+    let place = Folder::new();
+    let store = place.open();
+    let ids = put_some(&store, 2).await;
+    let envelope = fs::read(place.envelope(ids[0])).unwrap();
+    store.delete(ids[0]).await.unwrap();
+    drop(store);
+    let flat = place.path("store/items/tombstones").join(file_name(ids[0]));
+    fs::rename(place.tombstone(ids[0]), &flat).unwrap();
+    fs::write(place.envelope(ids[0]), envelope).unwrap();
+
+    let (store, findings) = place.reopen();
+    assert_eq!(findings[0], Finding::DeletionsFinished { count: 1 });
+    assert!(matches!(store.get(ids[0], None).await, Err(StoreError::NotFound)));
+    assert!(place.tombstone(ids[0]).exists() && !flat.exists());
 }

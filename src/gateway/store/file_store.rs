@@ -283,9 +283,10 @@ impl Inner {
     }
 
     pub(super) fn is_deleted(&self, id: TipId) -> Result<bool, StoreError> {
-        let is_there = self.folders.item(Kind::Tombstone, &folders::file_name(id)).try_exists()?;
-        if !is_there {
-            self.folders.find(&self.folders.items(Kind::Tombstone))?;
+        let tombstone = self.folders.item(Kind::Tombstone, &folders::file_name(id));
+        let is_there = tombstone.try_exists()?;
+        if let Some(folder) = tombstone.parent().filter(|_| !is_there) {
+            self.folders.find(folder)?;
         }
         Ok(is_there)
     }

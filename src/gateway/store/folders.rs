@@ -68,7 +68,7 @@ impl Folders {
     /// The folders whose names must not have changed since a store was closed.
     pub(super) fn watched(&self) -> impl Iterator<Item = PathBuf> {
         let shards = (0..=u8::MAX).map(|shard| self.shard(shard));
-        let items = Kind::ALL.iter().map(|kind| self.items(*kind));
+        let items = Kind::ALL.iter().flat_map(|kind| self.item_folders(*kind, ""));
         shards.chain(items).chain([self.quarantine()])
     }
 
@@ -92,12 +92,21 @@ impl Folders {
         self.shard(shard_of(id)).join(file_name(id))
     }
 
-    pub(super) fn items(&self, kind: Kind) -> PathBuf {
-        self.root.join("items").join(kind.folder())
+    /// Where an item lies whose key is one of its kind's.
+    pub(super) fn item(&self, kind: Kind, key: &str) -> PathBuf {
+        let folder = self.items(kind);
+        if kind.is_many() { folder.join(shard_of_key(key)).join(key) } else { folder.join(key) }
     }
 
-    pub(super) fn item(&self, kind: Kind, key: &str) -> PathBuf {
-        self.items(kind).join(key)
+    /// The folders in which the items of a kind lie whose keys begin with `prefix`: all that are in
+    /// them, or were put there by hand, are to be looked at one by one. Of kinds that can be many
+    /// there are 256, and one if the prefix tells which.
+    pub(super) fn item_folders(&self, kind: Kind, prefix: &str) -> Vec<PathBuf> {
+        item_folders(&self.root, kind, prefix)
+    }
+
+    pub(super) fn items(&self, kind: Kind) -> PathBuf {
+        self.root.join("items").join(kind.folder())
     }
 
     /// `path` as a finding names it.
@@ -130,7 +139,23 @@ impl Folders {
     fn make_others(&self) -> io::Result<()> {
         let top = ["items", "index", "tmp", "quarantine"];
         make_in(&self.root, top.iter().map(|name| self.root.join(name)))?;
-        make_in(&self.root.join("items"), Kind::ALL.iter().map(|kind| self.items(*kind)))
+        make_in(&self.root.join("items"), Kind::ALL.iter().map(|kind| self.items(*kind)))?;
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_many()) {
+            make_in(&self.items(kind), self.item_folders(kind, "").into_iter())?;
+        }
+        self.spread_tombstones()
+    }
+
+    /// Moves tombstones to where they are looked for: before there were more kinds that can be
+    /// many, all lay in one folder.
+    fn spread_tombstones(&self) -> io::Result<()> {
+        let folder = self.items(Kind::Tombstone);
+        for name in names(&folder)?.iter().filter(|name| id_of(name).is_some()) {
+            let place = self.item(Kind::Tombstone, name);
+            fs::rename(folder.join(name), &place)?;
+            place.parent().map_or(Ok(()), sync)?;
+        }
+        sync(&folder)
     }
 
     /// Whoever makes a missing folder anew says that nothing was in it.
@@ -153,6 +178,22 @@ impl Folders {
             _ => Err(StoreError::FolderMissing { folder: folder.to_owned() }),
         }
     }
+}
+
+/// As [`Folders::item_folders`], of a store at `root` that need not be open.
+pub(super) fn item_folders(root: &Path, kind: Kind, prefix: &str) -> Vec<PathBuf> {
+    let folder = root.join("items").join(kind.folder());
+    if !kind.is_many() {
+        return vec![folder];
+    }
+    let begun = shard_of_key(prefix);
+    let shards = (0..=u8::MAX).map(|shard| HEXLOWER.encode(&[shard]));
+    shards.filter(|shard| shard.starts_with(begun)).map(|shard| folder.join(shard)).collect()
+}
+
+/// The folder's name for a key that begins with an id; less, if there is less of the key.
+fn shard_of_key(key: &str) -> &str {
+    key.get(..2).unwrap_or(key)
 }
 
 /// Removes a file, or a folder with all in it.

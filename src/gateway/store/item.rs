@@ -15,6 +15,9 @@
 //! ```
 //!
 //! Integers are unsigned and big-endian. There is one way to write an item.
+//!
+//! Of some kinds there can be millions ([`Kind::is_many`]): their keys begin with an id of 32
+//! lowercase hexadecimal digits, and they lie in 256 folders by its first byte.
 
 use ring::digest::{Context, Digest, SHA256};
 
@@ -24,6 +27,8 @@ use super::{ItemKind, StoreError};
 pub const MAX_CONTENT: usize = 1 << 20;
 
 const HEAD: usize = 56;
+/// Characters of an id in a key.
+const ID: usize = 32;
 const MAX_KEY: usize = 128;
 const MAGIC: &[u8; 8] = b"sealitm\n";
 const VERSION: u16 = 1;
@@ -100,6 +105,14 @@ impl Kind {
         }
     }
 
+    /// True of kinds of which there are as many as envelopes, or more.
+    pub fn is_many(self) -> bool {
+        match self {
+            Self::Fetched | Self::Deletion | Self::Purge | Self::Reply | Self::Tombstone => true,
+            Self::Roster | Self::NoticeMark | Self::KeyBatch | Self::Epoch | Self::Turned => false,
+        }
+    }
+
     fn tag(self) -> u16 {
         match self {
             Self::Roster => 1,
@@ -116,18 +129,30 @@ impl Kind {
     }
 }
 
-/// True of what may be an item's key: it is a file's name everywhere and means nothing to a shell.
-pub(super) fn is_key(key: &str) -> bool {
+/// True of what may be the key of an item of this kind: it is a file's name everywhere and means
+/// nothing to a shell.
+pub(super) fn is_key(kind: Kind, key: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    (1..=MAX_KEY).contains(&key.len()) && !key.starts_with('.') && key.bytes().all(allowed)
+    (1..=MAX_KEY).contains(&key.len())
+        && !key.starts_with('.')
+        && key.bytes().all(allowed)
+        && (!kind.is_many() || begins_with_id(key))
+        && (kind != Kind::Tombstone || key.len() == ID)
+}
+
+fn begins_with_id(key: &str) -> bool {
+    let is_digit = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    key.as_bytes().get(..ID).is_some_and(|id| id.iter().all(is_digit))
 }
 
 /// The bytes of an item's file.
 pub(super) fn encode(kind: Kind, key: &str, content: &[u8]) -> Result<Vec<u8>, StoreError> {
-    if !is_key(key) {
-        return Err(StoreError::BadItem(
-            "its key is not 1 to 128 letters, digits, '-', '_' or '.'",
-        ));
+    if !is_key(kind, key) {
+        return Err(StoreError::BadItem(if kind.is_many() {
+            "its key does not begin with an id of 32 hexadecimal digits, or is too long"
+        } else {
+            "its key is not 1 to 128 letters, digits, '-', '_' or '.'"
+        }));
     }
     if content.len() > MAX_CONTENT {
         return Err(StoreError::BadItem("it is larger than 1 MiB"));
@@ -219,5 +244,18 @@ mod tests {
             assert!(encode(Kind::Roster, wrong, b"").is_err(), "{wrong}");
         }
         assert!(encode(Kind::Roster, "1", &vec![0; MAX_CONTENT + 1]).is_err());
+    }
+
+    #[test]
+    fn the_key_of_what_can_be_many_begins_with_an_id() {
+        let id = "000102030405060708090a0b0c0d0e0f";
+        let longer = format!("{id}.{id}");
+        for kind in Kind::ALL {
+            assert!(encode(kind, id, b"").is_ok());
+            assert_eq!(encode(kind, &longer, b"").is_ok(), kind != Kind::Tombstone, "{kind:?}");
+            for wrong in ["1", &id[1..], &id.to_uppercase(), &format!("x{id}")] {
+                assert_eq!(encode(kind, wrong, b"").is_err(), kind.is_many(), "{kind:?} {wrong}");
+            }
+        }
     }
 }

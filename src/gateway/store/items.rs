@@ -19,7 +19,7 @@ impl Inner {
         match folders::read_file(&path, item::MAX_FILE) {
             Ok(stored) if stored == content => {
                 // it may have been put there by a call that could not make it durable
-                return Ok(folders::sync(&self.folders.items(kind))?);
+                return Ok(sync_folder_of(&path)?);
             }
             Ok(_) => return Err(StoreError::Conflict),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -32,13 +32,14 @@ impl Inner {
     }
 
     pub(super) fn remove_item(&self, kind: Kind, key: &str) -> Result<(), StoreError> {
-        if !item::is_key(key) {
+        if !item::is_key(kind, key) {
             return Ok(());
         }
+        let path = self.folders.item(kind, key);
         let _one = lock(&self.items);
-        match fs::remove_file(self.folders.item(kind, key)) {
+        match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(folders::sync(&self.folders.items(kind))?),
+            _ => Ok(sync_folder_of(&path)?),
         }
     }
 
@@ -55,20 +56,31 @@ impl Inner {
         prefix: &str,
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let mut items = Vec::new();
-        for key in folders::names(&self.folders.items(kind))? {
-            if !item::is_key(&key) || !key.starts_with(prefix) {
-                continue;
-            }
-            let path = self.folders.item(kind, &key);
-            let file = folders::read_file(&path, item::MAX_FILE)?;
-            match item::decode(kind, &key, &file) {
-                Some(content) => items.push((key, content.to_owned())),
-                None => {
-                    let finding = self.quarantine(&path, "its checksum is wrong");
-                    lock(&self.findings).push(finding);
+        for folder in self.folders.item_folders(kind, prefix) {
+            for key in folders::names(&folder)? {
+                let path = folder.join(&key);
+                let is_asked_for = item::is_key(kind, &key) && key.starts_with(prefix);
+                if !is_asked_for || path != self.folders.item(kind, &key) {
+                    continue;
+                }
+                let file = match folders::read_file(&path, item::MAX_FILE) {
+                    // removed since the folder was read
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    file => file?,
+                };
+                match item::decode(kind, &key, &file) {
+                    Some(content) => items.push((key, content.to_owned())),
+                    None => {
+                        let finding = self.quarantine(&path, "its checksum is wrong");
+                        lock(&self.findings).push(finding);
+                    }
                 }
             }
         }
         Ok(items)
     }
+}
+
+fn sync_folder_of(file: &Path) -> io::Result<()> {
+    file.parent().map_or(Ok(()), folders::sync)
 }

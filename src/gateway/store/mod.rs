@@ -10,7 +10,8 @@
 //!   lock                 flock of the one process that uses the store
 //!   clean                left by a clean stop, so that the next opening is quick (see `clean`)
 //!   envelopes/ab/<id>    an envelope header (see `header`), then the age file; 256 shards
-//!   items/<kind>/<key>   rosters, key batches, marks, replies, tombstones … (see `item`)
+//!   items/<kind>/<key>   rosters, key batches, epochs, notice marks … (see `item`)
+//!   items/<kind>/ab/<key>  of kinds that can be many: tombstones, marks of reviewers, replies
 //!   index/               sled: id -> day, epoch, size class, length
 //!   tmp/                 files being written; emptied at opening
 //!   quarantine/          damaged files, moved here and reported, never served
@@ -166,19 +167,19 @@ impl From<io::Error> for StoreError {
 pub enum ItemKind {
     /// Roster versions seen, key = version.
     Roster,
-    /// Notice periods done.
+    /// Notice rounds that were held, key = the scheduled moment.
     NoticeMark,
     /// Reviewers' batches of sealing keys that came through the desk.
     KeyBatch,
     /// Epochs that the clock has shown, key = number.
     Epoch,
-    /// Who has fetched what, key = `<id>.<reviewer>`.
+    /// Who has fetched what, key = `<id>.<reviewer>`, content = the day.
     Fetched,
     /// Who has deleted what, key = `<id>.<reviewer>`, content = the day.
     Deletion,
-    /// Who wants what gone at once, key = `<id>.<reviewer>`.
+    /// Who wants what gone at once, key = `<id>.<reviewer>`, no content.
     Purge,
-    /// Sealed replies to sources, key = `<mailbox>.<reply>`.
+    /// Sealed replies to sources, key = `<mailbox>.<reply>`: a mailbox only grows.
     Reply,
 }
 
@@ -239,7 +240,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds an item; the same key again with the same bytes is no error, with others it is
     /// [`StoreError::Conflict`]. A key is 1 to 128 of `A-Z a-z 0-9 - _ .` and does not begin with
-    /// a dot; the content has at most [`item::MAX_CONTENT`] bytes.
+    /// a dot; that of a fetched mark, a deletion, a purge or a reply begins with an id of 32
+    /// lowercase hexadecimal digits. The content has at most [`item::MAX_CONTENT`] bytes.
     fn put_item(
         &self,
         kind: ItemKind,
@@ -261,7 +263,8 @@ pub trait Store: Send + Sync + 'static {
         kind: ItemKind,
     ) -> impl Future<Output = Result<Vec<(String, Vec<u8>)>, StoreError>> + Send;
 
-    /// The items of a kind whose key begins with `prefix`, in order of key.
+    /// The items of a kind whose key begins with `prefix`, in order of key. Where keys begin with
+    /// an id, two digits of it are enough for this to be cheap among millions.
     fn items_under(
         &self,
         kind: ItemKind,
@@ -318,17 +321,19 @@ pub fn epochs_seen(folder: &Path) -> io::Result<Option<Epoch>> {
 /// A folder that cannot be read.
 pub fn items_in(folder: &Path, kind: ItemKind) -> io::Result<Vec<(String, Vec<u8>)>> {
     let kind = item::Kind::from(kind);
-    let folder = folder.join("items").join(kind.folder());
-    let names = match folders::names(&folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        names => names?,
-    };
-    let read = |name: String| {
-        let file = disk::read_limited(&folder.join(&name), item::MAX_FILE as u64).ok()?;
-        let content = item::decode(kind, &name, &file)?.to_vec();
-        Some((name, content))
-    };
-    Ok(names.into_iter().filter_map(read).collect())
+    let mut items = Vec::new();
+    for folder in folders::item_folders(folder, kind, "") {
+        let names = match folders::names(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            names => names?,
+        };
+        items.extend(names.into_iter().filter_map(|name| {
+            let file = disk::read_limited(&folder.join(&name), item::MAX_FILE as u64).ok()?;
+            let content = item::decode(kind, &name, &file)?.to_vec();
+            Some((name, content))
+        }));
+    }
+    Ok(items)
 }
 
 /// Takes `N` bytes off the front of `bytes`.

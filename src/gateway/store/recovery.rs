@@ -8,6 +8,8 @@
 
 use std::{fs, io, sync::PoisonError, thread};
 
+use data_encoding::HEXLOWER;
+
 use super::{
     Entry, Finding, StoreError,
     clean::{self, Clean},
@@ -136,13 +138,13 @@ impl Inner {
     /// fails.
     fn survey(&self, index: Option<&Index>) -> Result<Survey, StoreError> {
         let mut survey = Survey::default();
-        let (deleted, _) = folders::ids(&self.folders.items(Kind::Tombstone))?;
         for shard in 0..=u8::MAX {
             let (mut ids, foreign) = self.ids_in(shard)?;
             let folder = self.folders.relative(&self.folders.shard(shard));
             survey
                 .findings
                 .extend(foreign.iter().map(|name| Finding::Foreign { file: folder.join(name) }));
+            let deleted = self.tombstones_in(shard)?;
             survey.deletions += self.finish_deletions(shard, &mut ids, &deleted)?;
             let known = match index.map_or(Ok(Vec::new()), |index| index.shard(shard)) {
                 Ok(known) => known,
@@ -153,6 +155,15 @@ impl Inner {
             }
         }
         Ok(survey)
+    }
+
+    /// The ids that have a tombstone, in order: they lie in shards as the envelopes do.
+    fn tombstones_in(&self, shard: u8) -> io::Result<Vec<TipId>> {
+        let mut ids = Vec::new();
+        for folder in self.folders.item_folders(Kind::Tombstone, &HEXLOWER.encode(&[shard])) {
+            ids.append(&mut folders::ids(&folder)?.0);
+        }
+        Ok(ids)
     }
 
     /// `ids` are those of the files, `known` those of the index; both in order.

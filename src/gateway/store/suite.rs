@@ -234,6 +234,67 @@ pub(super) async fn items<P: Place>() {
     assert_eq!(marks, [("0002".to_owned(), b"other".to_vec())]);
 }
 
+/// An id in a key: 32 digits, of which the first two are those of `first`.
+fn id_key(first: u8, rest: u8) -> String {
+    format!("{first:02x}{}", format!("{rest:02x}").repeat(15))
+}
+
+pub(super) async fn many_items<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let mut all = Vec::new();
+    for shard in [0, 7, 0xab, 0xff] {
+        for (envelope, reviewer) in [(1, 1), (1, 2), (2, 1)] {
+            let key = format!("{}.{}", id_key(shard, envelope), id_key(9, reviewer));
+            store.put_item(ItemKind::Fetched, &key, &[shard, envelope, reviewer]).await.unwrap();
+            all.push((key, vec![shard, envelope, reviewer]));
+        }
+    }
+    store.put_item(ItemKind::Deletion, &all[0].0, b"another kind").await.unwrap();
+    drop(store);
+    let store = place.open();
+    assert_eq!(store.items(ItemKind::Fetched).await.unwrap(), all);
+    for prefix in ["", "a", "ab", "abc", &id_key(0xab, 1), &all[4].0, "0", "00", "fe", "x", "AB"] {
+        let expected: Vec<_> =
+            all.iter().filter(|(key, _)| key.starts_with(prefix)).cloned().collect();
+        let under = store.items_under(ItemKind::Fetched, prefix).await.unwrap();
+        assert_eq!(under, expected, "{prefix}");
+    }
+    store.remove_item(ItemKind::Fetched, &all[0].0).await.unwrap();
+    let left = store.items_under(ItemKind::Fetched, "00").await.unwrap();
+    assert_eq!(left, all[1..3]);
+    for kind in [ItemKind::Fetched, ItemKind::Deletion, ItemKind::Purge, ItemKind::Reply] {
+        for wrong in ["1", &id_key(1, 1)[1..], &id_key(0xab, 1).to_uppercase(), "../ab/x"] {
+            let bad = store.put_item(kind, wrong, b"").await;
+            assert!(matches!(bad, Err(StoreError::BadItem(_))), "{wrong}");
+            store.remove_item(kind, wrong).await.unwrap();
+        }
+    }
+}
+
+pub(super) async fn a_mailbox_only_grows<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let (mine, other) = (id_key(0xab, 1), id_key(0xab, 2));
+    let reply = |mailbox: &str, number| format!("{mailbox}.{}", id_key(number, number));
+    for (mailbox, number) in [(&mine, 2), (&other, 3), (&mine, 1)] {
+        store.put_item(ItemKind::Reply, &reply(mailbox, number), &[number; 600]).await.unwrap();
+    }
+    // a reviewer whose connection broke asks again, and two may ask at once
+    let (key, same) = (reply(&mine, 4), vec![4; 600]);
+    let puts = (0..8).map(|_| store.put_item(ItemKind::Reply, &key, &same));
+    for put in futures_util::future::join_all(puts).await {
+        put.unwrap();
+    }
+    let changed = store.put_item(ItemKind::Reply, &key, &[5; 600]).await;
+    assert!(matches!(changed, Err(StoreError::Conflict)), "what was written stays");
+    drop(store);
+    let store = place.open();
+    let waiting = store.items_under(ItemKind::Reply, &format!("{mine}.")).await.unwrap();
+    let expected = [1, 2, 4].map(|number| (reply(&mine, number), vec![number; 600]));
+    assert_eq!(waiting, expected);
+}
+
 pub(super) async fn removing_items<P: Place>() {
     let place = P::new();
     let store = place.open();
@@ -516,7 +577,7 @@ macro_rules! store_suite {
             removing_items the_highest_epoch conflicting_items_at_once reopening verifying_a_sound_store
             abort_leaves_nothing what_is_deleted_stays_so two_clones paging_while_others_write
             a_roster_is_not_rolled_back double_marks half_a_gigabyte_in_little_memory
-            turning_the_day
+            turning_the_day many_items a_mailbox_only_grows
         }
     };
 }

@@ -85,33 +85,28 @@ impl Inner {
 
     fn check_items(&self, findings: &mut Vec<Finding>) -> io::Result<()> {
         for kind in Kind::ALL {
-            for key in folders::names(&self.folders.items(kind))? {
-                let path = self.folders.item(kind, &key);
-                let file = self.folders.relative(&path);
-                let ours = if kind == Kind::Tombstone {
-                    folders::id_of(&key).is_some()
-                } else {
-                    item::is_key(&key)
-                };
-                if !ours {
-                    findings.push(Finding::Foreign { file });
-                    continue;
-                }
-                match folders::read_file(&path, item::MAX_FILE) {
-                    Ok(bytes) if item::decode(kind, &key, &bytes).is_some() => {}
-                    Ok(_) if kind == Kind::Tombstone => {
-                        findings.push(self.repair_tombstone(&path, &key));
-                    }
-                    Ok(_) => findings.push(self.quarantine(&path, "its checksum is wrong")),
-                    // removed since its name was read
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => {
-                        findings.push(Finding::Unreadable { file, reason: error.to_string() });
-                    }
+            for folder in self.folders.item_folders(kind, "") {
+                for key in folders::names(&folder)? {
+                    findings.extend(self.check_item(kind, &folder.join(&key), &key));
                 }
             }
         }
         Ok(())
+    }
+
+    fn check_item(&self, kind: Kind, path: &Path, key: &str) -> Option<Finding> {
+        let file = self.folders.relative(path);
+        if !item::is_key(kind, key) || path != self.folders.item(kind, key) {
+            return Some(Finding::Foreign { file });
+        }
+        match folders::read_file(path, item::MAX_FILE) {
+            Ok(bytes) if item::decode(kind, key, &bytes).is_some() => None,
+            Ok(_) if kind == Kind::Tombstone => Some(self.repair_tombstone(path, key)),
+            Ok(_) => Some(self.quarantine(path, "its checksum is wrong")),
+            // removed since its name was read
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(Finding::Unreadable { file, reason: error.to_string() }),
+        }
     }
 
     /// In quarantine it would no longer keep its envelope away.
