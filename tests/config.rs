@@ -14,7 +14,7 @@ use std::{
 use sealpost::{
     clock::{Clock, Day, EpochLength, SystemClock},
     gateway::{
-        config::{Config, ListenerKind, Serves, SmtpTls},
+        config::{Config, Keep, ListenerKind, Serves, SmtpTls},
         notice::Period,
         tls_key::NewTlsKey,
     },
@@ -77,6 +77,8 @@ fn the_tls_samples_comments_are_true() {
     let full = parse(&written).unwrap_or_else(|e| panic!("{e}\n{written}"));
     assert_eq!(format!("{:?}", full.limits), format!("{:?}", default.limits));
     assert_eq!(full.quota_bytes, Some(50_000_000_000));
+    assert_eq!(default.keep, Keep::default(), "nothing is deleted unless the operator says so");
+    assert_eq!(full.keep, Keep { days: Some(180), days_after_fetched: Some(30) });
     let notice = full.notice.unwrap();
     assert_eq!(notice.period, Period::Daily { second_of_day: 7 * 3_600 });
     assert_eq!((notice.smtp.tls, notice.smtp.port), (SmtpTls::Implicit, 465));
@@ -105,6 +107,14 @@ fn a_mistake_is_one_sentence_with_file_and_key() {
         (tls.replace("kind = \"tls\"", "kind = \"tcp\""), &["tcp", "`tls` or `unix`"]),
         (tls.replace("publication = \"publication\"", ""), &["missing field `publication`"]),
         (tls.replace("SHA256:47", "SHA256:4"), &["newsroom_key"]),
+        (
+            tls.replace("# keep_days = 180", "keep_days = 0"),
+            &["store.keep_days", "between 1 and 36500"],
+        ),
+        (
+            tls.replace("# keep_days_after_fetched = 30", "keep_days_after_fetched = 40_000"),
+            &["store.keep_days_after_fetched", "between 1 and 36500"],
+        ),
         (
             listener("kind = \"tls\"\naddress = \"localhost:1\"\nserves = \"desk\"", &tls),
             &["localhost:1", "127.0.0.1:8443"],

@@ -16,6 +16,7 @@ use sealpost::{
         config::Config,
         desk,
         log::Log,
+        retention::Retention,
         roster::{CurrentRoster, Seen},
         store::{FileStore, Options, Store as _},
     },
@@ -83,6 +84,7 @@ async fn place() -> Place {
     let clock = Arc::new(FixedClock::new(NOW));
     let gateway = Arc::new(Gateway {
         config,
+        retention: Retention::load(&store).await.unwrap(),
         store,
         roster: current.unwrap(),
         clock: clock.clone(),
@@ -199,10 +201,10 @@ impl Request {
 #[tokio::test]
 async fn a_reviewer_is_answered() {
     let place = place().await;
-    assert!(place.desk().list().await.unwrap().is_empty());
+    assert!(place.desk().list().await.unwrap().envelopes.is_empty());
     let mut ids = vec![place.tip("one").await, place.tip("two").await];
     ids.sort();
-    let list = place.desk().list().await.unwrap();
+    let list = place.desk().list().await.unwrap().envelopes;
     assert_eq!(list.iter().map(|listing| listing.id).collect::<Vec<_>>(), ids);
     assert_eq!((list[0].day, list[0].epoch), (TODAY, Epoch(2968)));
 

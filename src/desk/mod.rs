@@ -5,6 +5,11 @@
 //! ```text
 //! GET /desk/v1/envelopes?after=<id>&limit=<n>   a ListPage, in order of id; both parameters may be absent
 //! GET /desk/v1/envelopes/<id>                   the age file; with `Range: bytes=N-` its rest from byte N on
+//! PUT /desk/v1/envelopes/<id>/fetched           the reviewer's program has the whole of it, checked: 204
+//! PUT /desk/v1/envelopes/<id>/deletion          the reviewer deletes it: 204, if it is gone already, too
+//! DELETE /desk/v1/envelopes/<id>/deletion       the reviewer takes deletion and purge back: 204, and 404
+//!                                               once it is gone
+//! PUT /desk/v1/envelopes/<id>/purge             the reviewer deletes it and wants it gone at once: a Purge
 //! GET /desk/v1/keys                             the batch of the reviewer's own sealing keys that the gateway
 //!                                               seals to, as it was signed; 404 `no-keys` if there is none
 //! PUT /desk/v1/keys                             a later batch, as its reviewer signed it: 204. The one that is
@@ -14,6 +19,14 @@
 //!
 //! Each request is signed by the reviewer's identity key, see [`signature`]. An answer that is no
 //! success carries a [`Failure`]. All bodies but the age file are JSON.
+//!
+//! What a reviewer has deleted is neither listed nor handed out to that reviewer any more. The others
+//! see it with the day it `goes`, [`DELETION_DAYS`] after the first deletion; it is gone before if
+//! every other reviewer on the roster has fetched or deleted it, or if two reviewers purge it (one,
+//! if there is only one). An envelope that was never stored is a 404 `not-found`. Marks are kept by
+//! day, and only the first time counts. A replay of the reviewer's own earlier request within its
+//! five minutes can repeat a deletion that was taken back meanwhile, or take back one that was
+//! repeated; the reviewer's list shows it.
 //!
 //! An age file, and each part of one, comes with the SHA-256 of the whole file as the gateway stored
 //! it, so that the other side can tell that it has all of it and nothing else:
@@ -60,6 +73,9 @@ pub const ROSTERS: &str = "/desk/v1/rosters";
 /// Entries in a page of the list when `limit` is absent, and the most that it may ask for.
 pub const PAGE: usize = 500;
 
+/// So many days after the first deletion an envelope is unlinked, whoever has not fetched it.
+pub const DELETION_DAYS: u32 = 7;
+
 /// The largest body of a request in bytes: a batch of 64 sealing keys has 126,000. The digest of a
 /// request without a body is that of zero bytes.
 pub const REQUEST_LIMIT: usize = 192 * 1024;
@@ -73,6 +89,21 @@ pub const ANSWER_LIMIT: usize = 1024 * 1024;
 /// The path of one envelope.
 pub fn envelope_path(id: TipId) -> String {
     format!("{ENVELOPES}/{id}")
+}
+
+/// The path at which a reviewer's program says that it has an envelope.
+pub fn fetched_path(id: TipId) -> String {
+    format!("{ENVELOPES}/{id}/fetched")
+}
+
+/// The path at which a reviewer deletes an envelope and takes that back.
+pub fn deletion_path(id: TipId) -> String {
+    format!("{ENVELOPES}/{id}/deletion")
+}
+
+/// The path at which a reviewer wants an envelope gone at once.
+pub fn purge_path(id: TipId) -> String {
+    format!("{ENVELOPES}/{id}/purge")
 }
 
 /// One envelope as the list shows it.
@@ -89,6 +120,8 @@ pub struct EnvelopeListing {
     pub class: u64,
     /// Exact length of the age file in bytes.
     pub bytes: u64,
+    /// If another reviewer has deleted it: the day on which it goes at the latest.
+    pub goes: Option<Day>,
 }
 
 /// A page of the list of envelopes.
@@ -97,8 +130,21 @@ pub struct EnvelopeListing {
 pub struct ListPage {
     /// In order of id, at most [`PAGE`] of them.
     pub envelopes: Vec<EnvelopeListing>,
-    /// If there are more: the `after` of the next page.
+    /// If there may be more: the `after` of the next page, at or above the last of this one. What
+    /// the reviewer has deleted is left out, so that a page can be short, or empty.
     pub next: Option<TipId>,
+    /// Envelopes that the gateway took and cannot hand out. While there are any, the list is not
+    /// all that was sealed to the reviewer, and no key may be destroyed because of it.
+    pub missing: u64,
+}
+
+/// What became of a purge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Purge {
+    /// True if the envelope is gone; false while it waits for a second reviewer (or for what a
+    /// deletion waits for).
+    pub gone: bool,
 }
 
 /// A piece of the chain of rosters.
@@ -167,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_listing_reads_as_it_is_written_and_nothing_else_is_read() {
-        let text = r#"{"envelopes":[{"id":"000102030405060708090a0b0c0d0e0f","day":"2026-11-22","epoch":2968,"class":81920,"bytes":83312}],"next":null}"#;
+        let text = r#"{"envelopes":[{"id":"000102030405060708090a0b0c0d0e0f","day":"2026-11-22","epoch":2968,"class":81920,"bytes":83312,"goes":null}],"next":null,"missing":0}"#;
         let page: ListPage = serde_json::from_str(text).unwrap();
         assert_eq!(page.envelopes[0].epoch, Epoch(2968));
         assert_eq!(serde_json::to_string(&page).unwrap(), text);

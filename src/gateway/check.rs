@@ -24,6 +24,9 @@ use crate::{
     roster::{AddressBook, Publication},
 };
 
+/// Days: a reviewer has sealing keys at the gateway for eight weeks, and is away for no longer.
+const LONG_AWAY: u32 = 56;
+
 /// One line of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -86,6 +89,7 @@ pub fn before_serving(config: &Config, now: Timestamp) -> Vec<Finding> {
     }
     findings.push(store_folder(&config.store));
     findings.extend(epochs_seen(config, now));
+    findings.extend(config.keep.days.map(keep_days));
     findings.push(spool_folder(&config.spool));
     findings.extend(notice_files(config));
     findings
@@ -247,6 +251,19 @@ fn epochs_seen(config: &Config, now: Timestamp) -> Option<Finding> {
     })
 }
 
+/// Deletion by age takes what nobody has fetched, too.
+fn keep_days(days: u32) -> Finding {
+    let what = format!(
+        "`store.keep_days`: a tip that no reviewer has fetched {days} days after it came in is \
+         deleted all the same"
+    );
+    if days < LONG_AWAY {
+        Finding::warning(format!("{what}; name at least {LONG_AWAY}, or remove it"))
+    } else {
+        Finding::ok(what)
+    }
+}
+
 /// A spool file never has a name, so its file system must be able to make such.
 fn spool_folder(folder: &Path) -> Finding {
     let unnamed = || rustix::fs::open(folder, OFlags::TMPFILE | OFlags::RDWR, Mode::RUSR);
@@ -344,4 +361,15 @@ pub async fn mail_server(config: &Config) -> Option<Finding> {
             "the mail server {place} cannot be used: {why}; correct `[notice.smtp]`"
         )),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_life_of_tips_is_warned_of() {
+        assert_eq!(keep_days(LONG_AWAY - 1).level, Level::Warning);
+        assert_eq!(keep_days(LONG_AWAY).level, Level::Ok);
+    }
 }

@@ -12,6 +12,7 @@ pub mod listener;
 pub mod log;
 pub mod notice;
 pub mod pages;
+pub mod retention;
 pub mod roster;
 pub mod serve;
 pub mod spool;
@@ -29,6 +30,8 @@ pub struct Gateway<S> {
     pub store: S,
     /// To whom tips are sealed.
     pub roster: roster::CurrentRoster,
+    /// Who has deleted which envelope.
+    pub retention: retention::Retention,
     /// The machine's clock, or a test's.
     pub clock: Arc<dyn crate::clock::Clock>,
     /// The machine's randomness, or a test's.

@@ -23,6 +23,7 @@ use super::{
     listener::{self, Bound, Routers},
     log::{self, Log},
     notice,
+    retention::Retention,
     roster::{self, CurrentRoster, Seen},
     store::{FileStore, Options},
     tls_key::{self, CurrentTlsKey},
@@ -61,7 +62,8 @@ pub fn run(config: &Path) -> anyhow::Result<()> {
     let served = runtime.block_on(async {
         let log = Log::stderr();
         let roster = current_roster(&config, &store, &*clock, &log).await?;
-        serve(Arc::new(Gateway { config, store, roster, clock, entropy, log })).await
+        let retention = Retention::load(&store).await.context("marks cannot be read")?;
+        serve(Arc::new(Gateway { config, store, roster, retention, clock, entropy, log })).await
     });
     // a blocked thread must not keep the process; what it was doing was not acknowledged
     runtime.shutdown_timeout(Duration::from_secs(5));

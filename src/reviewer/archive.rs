@@ -172,7 +172,14 @@ mod tests {
     #[test]
     fn nothing_is_thrown_away_unread() {
         let (_folder, shelf) = shelf_with(b"", &SealingSecret::generate(&SystemEntropy::new()));
-        let listing = EnvelopeListing { id: ID, day: Day(10), epoch: Epoch(1), class: 1, bytes: 1 };
+        let listing = EnvelopeListing {
+            id: ID,
+            day: Day(10),
+            epoch: Epoch(1),
+            class: 1,
+            bytes: 1,
+            goes: None,
+        };
         shelf.describe(&listing).unwrap();
         assert_eq!(Keeping::of(&shelf, ID, 30, Day(500)), Keeping::Unread);
         assert!(!Keeping::Unread.is_over(Day(500)));

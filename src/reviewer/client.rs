@@ -10,8 +10,9 @@ use super::{identity::IdentitySecret, route::Route, tls};
 use crate::{
     clock::Clock,
     desk::{
-        ANSWER_LIMIT, ENVELOPES, EnvelopeListing, Failure, KEYS, ListPage, PAGE, REPR_DIGEST,
-        ROSTERS, RosterPage, RosterText, envelope_path,
+        ANSWER_LIMIT, ENVELOPES, EnvelopeListing, Failure, KEYS, ListPage, PAGE, Purge,
+        REPR_DIGEST, ROSTERS, RosterPage, RosterText, deletion_path, envelope_path, fetched_path,
+        purge_path,
         signature::{Target, read_digest_field, sign},
     },
     roster::{MAX_DOCUMENT, MAX_REVIEWERS, MAX_VERSION, NewsroomId, sshsig::MAX_SIGNATURE_FILE},
@@ -91,6 +92,15 @@ pub struct Desk<'a> {
     clock: &'a dyn Clock,
 }
 
+/// What the gateway lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// In order of id.
+    pub envelopes: Vec<EnvelopeListing>,
+    /// How many it took and cannot hand out, see [`ListPage::missing`].
+    pub missing: u64,
+}
+
 /// An age file that is coming in.
 pub struct Download {
     response: Response,
@@ -129,28 +139,68 @@ impl<'a> Desk<'a> {
         Ok(Self { http, route, newsroom, identity, clock })
     }
 
-    /// All envelopes that the gateway holds, in order of id.
-    pub async fn list(&self) -> Result<Vec<EnvelopeListing>, ClientError> {
-        let mut all: Vec<EnvelopeListing> = Vec::new();
-        let mut query = format!("limit={PAGE}");
+    /// All envelopes that the gateway holds and this reviewer has not deleted, in order of id.
+    pub async fn list(&self) -> Result<Listed, ClientError> {
+        let mut listed = Listed::default();
+        let mut after: Option<TipId> = None;
         for _ in 0..PAGES {
-            let page = self.page(&query).await?;
+            let begin = after.map(|id| format!("after={id}&")).unwrap_or_default();
+            let page = self.page(&format!("{begin}limit={PAGE}")).await?;
+            listed.missing = listed.missing.max(page.missing);
             // strictly rising ids, so that no gateway can keep this going in a circle
+            let mut last = after;
             for listing in page.envelopes {
-                if all.last().is_some_and(|last| last.id >= listing.id) {
+                if last.is_some_and(|last| last >= listing.id) {
                     return Err(self.strange("a list that is out of order"));
                 }
-                all.push(listing);
+                last = Some(listing.id);
+                listed.envelopes.push(listing);
             }
-            match (page.next, all.last()) {
-                (None, _) => return Ok(all),
-                (Some(next), Some(last)) if next == last.id => {
-                    query = format!("after={next}&limit={PAGE}");
-                }
-                _ => return Err(self.strange("a list that does not go on where it ended")),
+            match page.next {
+                None => return Ok(listed),
+                Some(next) if Some(next) > after && Some(next) >= last => after = Some(next),
+                Some(_) => return Err(self.strange("a list that does not go on where it ended")),
             }
         }
         Err(self.strange("a list without an end"))
+    }
+
+    /// Tells the gateway that an envelope is here as a whole. False if it has none of this id.
+    pub async fn fetched(&self, id: TipId) -> Result<bool, ClientError> {
+        self.mark(Method::PUT, &fetched_path(id)).await.map(|answer| answer.is_some())
+    }
+
+    /// Deletes an envelope. False if the gateway never had one of this id.
+    pub async fn delete(&self, id: TipId) -> Result<bool, ClientError> {
+        self.mark(Method::PUT, &deletion_path(id)).await.map(|answer| answer.is_some())
+    }
+
+    /// Takes a deletion back. False if the envelope is gone.
+    pub async fn undelete(&self, id: TipId) -> Result<bool, ClientError> {
+        self.mark(Method::DELETE, &deletion_path(id)).await.map(|answer| answer.is_some())
+    }
+
+    /// Deletes an envelope and wants it gone at once. `None` if the gateway never had one of this
+    /// id.
+    pub async fn purge(&self, id: TipId) -> Result<Option<Purge>, ClientError> {
+        let Some(answer) = self.mark(Method::PUT, &purge_path(id)).await? else { return Ok(None) };
+        let purge = serde_json::from_slice(&answer);
+        purge.map(Some).map_err(|_| self.strange("not the JSON of a desk"))
+    }
+
+    /// A request about one envelope, without a body; the answer's body, or `None` for a 404.
+    async fn mark(&self, method: Method, path: &str) -> Result<Option<Vec<u8>>, ClientError> {
+        self.insisting(async || {
+            let request = self.request(method.clone(), path, None, b"");
+            let response = self.send(request.timeout(WHOLE_TIMEOUT)).await?;
+            match response.status() {
+                StatusCode::OK => self.body(response).await.map(Some),
+                StatusCode::NO_CONTENT => Ok(Some(Vec::new())),
+                StatusCode::NOT_FOUND => Ok(None),
+                _ => Err(self.refusal(response).await),
+            }
+        })
+        .await
     }
 
     async fn page(&self, query: &str) -> Result<ListPage, ClientError> {
@@ -444,20 +494,64 @@ mod tests {
             let listing = |number: u16| {
                 let mut id = TipId([0; 16]);
                 id.0[..2].copy_from_slice(&number.to_be_bytes());
-                EnvelopeListing { id, day: Day(1), epoch: Epoch(1), class: 81_920, bytes }
+                EnvelopeListing {
+                    id,
+                    day: Day(1),
+                    epoch: Epoch(1),
+                    class: 81_920,
+                    bytes,
+                    goes: None,
+                }
             };
-            let page = ListPage { envelopes: (0..count).map(listing).collect(), next: None };
+            let envelopes = (0..count).map(listing).collect();
+            let page = ListPage { envelopes, next: None, missing: 0 };
             answered(&[&json(&page)], async |desk| desk.list().await).0
         };
         // a tar of 4 GiB + 64 KiB in chunks of 64 KiB, each with a tag of 16 bytes, and 256 stanzas
         let largest = (4 << 30) + 65_536 + 65_537 * 16 + 256 * 1_700;
-        assert_eq!(listed(500, 4 << 30).unwrap().len(), 500);
+        assert_eq!(listed(500, 4 << 30).unwrap().envelopes.len(), 500);
         assert!(is_strange(listed(501, 4 << 30)));
         assert!(is_strange(listed(1, u64::MAX)));
         let longest = envelope_len(SizeClass::LARGEST, MAX_REVIEWERS);
         assert!(longest < largest, "{longest}");
         assert!(listed(1, longest).is_ok());
         assert!(is_strange(listed(1, longest + 1)));
+    }
+
+    #[test]
+    fn a_list_may_have_short_pages_and_goes_on_where_they_ended() {
+        let listed = |pages: &[(&[u8], Option<u8>, u64)]| {
+            let id = |n: u8| TipId([n; 16]);
+            let listing = |n: &u8| EnvelopeListing {
+                id: id(*n),
+                day: Day(1),
+                epoch: Epoch(1),
+                class: 1,
+                bytes: 1,
+                goes: None,
+            };
+            let page = |(ids, next, missing): &(&[u8], Option<u8>, u64)| {
+                let envelopes = ids.iter().map(listing).collect();
+                json(&ListPage { envelopes, next: next.map(id), missing: *missing })
+            };
+            let answers: Vec<String> = pages.iter().map(page).collect();
+            let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+            let list = answered(&answers, async |desk| desk.list().await).0;
+            list.map(|list| {
+                let ids: Vec<u8> = list.envelopes.iter().map(|one| one.id.0[0]).collect();
+                (ids, list.missing)
+            })
+        };
+        let short = listed(&[(&[1], Some(3), 0), (&[], Some(5), 2), (&[6], None, 0)]);
+        assert_eq!(short.unwrap(), (vec![1, 6], 2));
+        for wrong in [
+            &[(&[2, 1][..], None, 0)][..],
+            &[(&[1, 2], Some(1), 0)],
+            &[(&[1], Some(3), 0), (&[2], None, 0)],
+            &[(&[1], Some(3), 0), (&[], Some(3), 0)],
+        ] {
+            assert!(is_strange(listed(wrong)), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -151,8 +151,14 @@ mod tests {
         tip::TipId,
     };
 
-    const LISTING: EnvelopeListing =
-        EnvelopeListing { id: TipId([7; 16]), day: Day(1), epoch: Epoch(1), class: 9, bytes: 10 };
+    const LISTING: EnvelopeListing = EnvelopeListing {
+        id: TipId([7; 16]),
+        day: Day(1),
+        epoch: Epoch(1),
+        class: 9,
+        bytes: 10,
+        goes: None,
+    };
 
     /// Fetches from a server that gives these answers, one to a connection; what it was asked for
     /// as ranges.

@@ -53,7 +53,13 @@ impl fmt::Display for Inbox {
             };
             // `{:>10}` has no effect on a type that ignores padding
             let size = BinaryBytes(listing.class).to_string();
-            writeln!(f, "{}  {}  {size:>10}  {state}", listing.id, listing.day)?;
+            let is_here = matches!(fetched, Fetched::Whole | Fetched::Archived) || *is_foreign;
+            let goes = match listing.goes {
+                Some(day) if is_here || *is_opened => format!("; deleted by another, goes {day}"),
+                Some(day) => format!("; deleted by another: fetch it before {day}"),
+                None => String::new(),
+            };
+            writeln!(f, "{}  {}  {size:>10}  {state}{goes}", listing.id, listing.day)?;
         }
         Ok(())
     }
@@ -77,6 +83,7 @@ mod tests {
             epoch: Epoch(1),
             class: 81_920,
             bytes: 100,
+            goes: None,
         };
         assert_eq!(Inbox::new(Vec::new(), &shelf).to_string(), "No envelopes.\n");
 
@@ -84,14 +91,15 @@ mod tests {
         let whole = shelf.resume(TipId([2; 16]), 100).unwrap().0;
         shelf.complete(TipId([2; 16]), &whole).unwrap();
         shelf.mark_opened(TipId([2; 16])).unwrap();
-        let list = vec![listing(1, 20_780), listing(2, 20_779), listing(3, 20_779)];
+        let mut list = vec![listing(1, 20_780), listing(2, 20_779), listing(3, 20_779)];
+        (list[1].goes, list[2].goes) = (Some(Day(20_785)), Some(Day(20_786)));
         let table = Inbox::new(list, &shelf).to_string();
         let rows: Vec<&str> = table.lines().skip(1).collect();
         assert_eq!(
             rows,
             [
-                "02020202020202020202020202020202  2026-11-22   80.00 KiB  opened",
-                "03030303030303030303030303030303  2026-11-22   80.00 KiB  new",
+                "02020202020202020202020202020202  2026-11-22   80.00 KiB  opened; deleted by another, goes 2026-11-28",
+                "03030303030303030303030303030303  2026-11-22   80.00 KiB  new; deleted by another: fetch it before 2026-11-29",
                 "01010101010101010101010101010101  2026-11-23   80.00 KiB  fetched in part (40 %)",
             ]
         );

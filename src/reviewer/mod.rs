@@ -8,7 +8,7 @@
 //!      │    ├─ top_up                        sealing keys are made in time
 //!      │    ├─ upkeep, archive               and destroyed in time
 //!      │    └─ client, route, tls            the way to the gateway
-//!      ├─ inbox, fetch, shelf                what waits, and what is here
+//!      ├─ inbox, fetch, shelf, deletions     what waits, what is here, and what was deleted
 //!      └─ open, notice                       a tip or a mail in the clear
 //!           └─ opener, chunks, protect, sealing_key   age files, opened there and nowhere else
 //! ```
@@ -19,6 +19,7 @@ pub mod changes;
 mod chunks;
 pub mod cli;
 pub mod client;
+pub mod deletions;
 pub mod fetch;
 pub mod identity;
 mod identity_file;

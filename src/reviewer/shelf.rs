@@ -6,6 +6,7 @@
 //! envelopes/<id>.json     what the gateway's list said of it
 //! envelopes/<id>.opened   a mark: it was opened once
 //! envelopes/<id>.foreign  a mark: it is sealed to others, and was not kept
+//! envelopes/<id>.told     a mark: the gateway knows that it was fetched; gone when it lists it no more
 //! archive/<id>.age        the same tip once its sealing key is destroyed, sealed to the wrapping key
 //! ```
 
@@ -122,6 +123,21 @@ impl Shelf {
         self.foreign(id).exists()
     }
 
+    /// The ids of the envelopes of which the gateway knows that they were fetched, in order.
+    pub(super) fn told(&self) -> io::Result<Vec<TipId>> {
+        ids_in(&self.folder, ".told")
+    }
+
+    /// Remembers that the gateway knows it.
+    pub(super) fn mark_told(&self, id: TipId) -> io::Result<()> {
+        private(&self.told_mark(id)).map(drop)
+    }
+
+    /// Forgets it: the gateway has the envelope no more, or the reviewer deleted it.
+    pub(super) fn forget_told(&self, id: TipId) -> io::Result<()> {
+        remove(&self.told_mark(id))
+    }
+
     /// Takes an envelope off the shelf that is sealed to others, and remembers that it is. The
     /// gateway still has it.
     pub fn let_go(&self, id: TipId) -> io::Result<()> {
@@ -207,6 +223,10 @@ impl Shelf {
 
     fn foreign(&self, id: TipId) -> PathBuf {
         self.folder.join(format!("{id}.foreign"))
+    }
+
+    fn told_mark(&self, id: TipId) -> PathBuf {
+        self.folder.join(format!("{id}.told"))
     }
 
     fn description_path(&self, id: TipId) -> PathBuf {
@@ -309,6 +329,7 @@ mod tests {
             epoch: crate::clock::Epoch(2),
             class: 3,
             bytes: 4,
+            goes: None,
         };
         assert!(shelf.description(ID).is_none() && shelf.archived().unwrap().is_empty());
         shelf.describe(&listing).unwrap();

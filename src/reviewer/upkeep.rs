@@ -2,19 +2,20 @@
 //! and what the archive keeps goes when its own is.
 //!
 //! It is done after the gateway has answered a signed request in this very run: the two clocks agree
-//! then within five minutes, and the list of what was sealed to an epoch's keys is complete.
+//! then within five minutes, and the list of what was sealed to an epoch's keys is complete. Where
+//! the gateway says that it is not, because its store lacks envelopes, no key is destroyed.
 
 use std::io;
 
 use super::{
     archive::{ArchiveError, Keeping, archive},
+    client::Listed,
     opener::OpenError,
     shelf::Shelf,
     vault::{Unlocked, VaultError},
 };
 use crate::{
     clock::{Day, Epoch},
-    desk::EnvelopeListing,
     random::Entropy,
     tip::TipId,
 };
@@ -52,6 +53,8 @@ pub struct Done {
     pub expired: usize,
     /// Epochs whose time is over and whose keys are still there.
     pub overdue: Vec<Overdue>,
+    /// So many envelopes the gateway took and cannot hand out: until it can, no key is destroyed.
+    pub missing: u64,
 }
 
 /// An epoch whose private halves should be destroyed and are not.
@@ -75,21 +78,23 @@ pub enum Because {
     NotOurs(TipId),
 }
 
-/// Destroys what is due. `list` is the gateway's whole list, of this run.
+/// Destroys what is due. `list` is the gateway's list of this run.
 ///
 /// # Errors
 /// See [`UpkeepError`].
 pub fn keep_up(
     unlocked: &Unlocked,
     shelf: &Shelf,
-    list: &[EnvelopeListing],
+    list: &Listed,
     terms: Terms,
     entropy: &dyn Entropy,
 ) -> Result<Done, UpkeepError> {
-    let mut done = Done::default();
+    let mut done = Done { missing: list.missing, ..Done::default() };
     shelf.sweep_archive(entropy)?;
-    for epoch in due(unlocked, terms.epoch)? {
+    let due = if list.missing == 0 { due(unlocked, terms.epoch)? } else { Vec::new() };
+    for epoch in due {
         let missing: Vec<TipId> = list
+            .envelopes
             .iter()
             .filter(|listing| listing.epoch == epoch && !shelf.is_done(listing.id))
             .map(|listing| listing.id)
@@ -223,6 +228,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        desk::EnvelopeListing,
         random::SystemEntropy,
         reviewer::{
             opener,
@@ -237,7 +243,7 @@ mod tests {
         folder: tempfile::TempDir,
         unlocked: Unlocked,
         shelf: Shelf,
-        list: Vec<EnvelopeListing>,
+        list: Listed,
     }
 
     /// A reviewer with a key for epochs 10 to 13.
@@ -251,21 +257,28 @@ mod tests {
             unlocked.keep(name, &SealingSecret::generate(&entropy), &entropy).unwrap();
         }
         let shelf = Shelf::at(vault.envelopes(), vault.archive());
-        Desk { folder, unlocked, shelf, list: Vec::new() }
+        Desk { folder, unlocked, shelf, list: Listed::default() }
     }
 
     impl Desk {
         /// The gateway has an envelope of this epoch, which came in on the day of its number times 7.
         fn listed(&mut self, epoch: u32) -> TipId {
-            let id = TipId([u8::try_from(self.list.len() + 1).unwrap(); 16]);
+            let id = TipId([u8::try_from(self.list.envelopes.len() + 1).unwrap(); 16]);
             let epoch = Epoch(epoch);
             let day = Day(epoch.0 * 7);
-            self.list.push(EnvelopeListing { id, day, epoch, class: 1, bytes: 1 });
+            self.list.envelopes.push(EnvelopeListing {
+                id,
+                day,
+                epoch,
+                class: 1,
+                bytes: 1,
+                goes: None,
+            });
             id
         }
 
         fn fetch(&self, id: TipId) {
-            let listing = self.list.iter().find(|listing| listing.id == id).unwrap();
+            let listing = self.list.envelopes.iter().find(|listing| listing.id == id).unwrap();
             let secrets = self.unlocked.secrets_of(listing.epoch).unwrap().secrets;
             self.put(listing, &secrets[0]);
         }
@@ -338,6 +351,18 @@ mod tests {
     }
 
     #[test]
+    fn no_key_is_destroyed_while_the_gateway_lacks_envelopes() {
+        let mut desk = desk();
+        let here = desk.listed(10);
+        desk.fetch(here);
+        desk.list.missing = 2;
+        assert_eq!(desk.keep_up(13), Done { missing: 2, ..Done::default() });
+        assert!(desk.opens(here) && desk.epochs() == [10, 11, 12, 13]);
+        desk.list.missing = 0;
+        assert_eq!(desk.keep_up(13).destroyed, [Epoch(10)]);
+    }
+
+    #[test]
     fn opened_tips_stay_for_the_days_that_were_set_and_unread_ones_until_they_are_read() {
         let mut desk = desk();
         let [read, unread, old] = [desk.listed(10), desk.listed(10), desk.listed(10)];
@@ -346,7 +371,7 @@ mod tests {
         }
         desk.shelf.mark_opened(read).unwrap();
         desk.shelf.mark_opened(old).unwrap();
-        let long_ago = EnvelopeListing { day: Day(30), ..desk.list[2].clone() };
+        let long_ago = EnvelopeListing { day: Day(30), ..desk.list.envelopes[2].clone() };
         desk.shelf.describe(&long_ago).unwrap();
 
         assert_eq!(desk.keep_up(13).archived, 2);
@@ -387,7 +412,7 @@ mod tests {
         let mut desk = desk();
         let [ours, other] = [desk.listed(10), desk.listed(10)];
         desk.fetch(ours);
-        desk.put(&desk.list[1], &SealingSecret::generate(&SystemEntropy::new()));
+        desk.put(&desk.list.envelopes[1], &SealingSecret::generate(&SystemEntropy::new()));
         assert_eq!(desk.keep_up(13).overdue[0].because, Because::NotOurs(other));
         assert_eq!(desk.epochs(), [10, 11, 12, 13]);
         desk.shelf.let_go(other).unwrap();

@@ -7,6 +7,7 @@
 //!                   the batch that brought it, so that there are two after a `rotate`
 //! card.json         public keys for the operator
 //! state.json        see `state`
+//! deleted.json      see `deletions`
 //! lock              flock of whoever makes or destroys keys or changes the state
 //! publication/      the last publication that held
 //! envelopes/        see `shelf`

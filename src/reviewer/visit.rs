@@ -1,8 +1,11 @@
 //! One visit to the desk. Whatever it was made for, it brings the roster up to date, gives the
 //! gateway the sealing keys that it lacks, and at its end destroys the keys whose time is over.
 
+use std::{collections::BTreeSet, io};
+
 use super::{
-    client::{ClientError, Desk},
+    client::{ClientError, Desk, Listed},
+    deletions::Deletions,
     join::{self, JoinError},
     route::{NoRoute, Route},
     shelf::Shelf,
@@ -16,6 +19,7 @@ use crate::{
     desk::EnvelopeListing,
     random::Entropy,
     roster::{Publication, RosterError, UntrustedBatch},
+    tip::TipId,
 };
 
 /// Why a visit ended early.
@@ -36,6 +40,9 @@ pub enum VisitError {
     /// The state cannot be written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The marks on the shelf cannot be read or written.
+    #[error("the folder of envelopes cannot be read or written")]
+    Shelf(#[from] io::Error),
     /// The gateway gave a batch that this identity key did not sign.
     #[error(
         "the gateway shows sealing keys in your name that you did not sign: do not go on, and ask \
@@ -55,6 +62,8 @@ pub struct News {
     pub keys_refused: Option<ClientError>,
     /// See [`TopUp::strangers`](top_up::TopUp::strangers).
     pub strangers: bool,
+    /// So many envelopes were listed again that had been deleted.
+    pub deleted_again: usize,
 }
 
 /// A visit under way.
@@ -97,12 +106,55 @@ impl<'a> Visit<'a> {
         Ok(Self { desk, news, unlocked, terms: terms(state, clock) })
     }
 
+    /// The gateway's list, less what the reviewer has deleted: a gateway that was restored from a
+    /// backup lists such envelopes again, and is asked again to delete them.
+    ///
+    /// # Errors
+    /// If the gateway does not answer, or the memory of deletions cannot be read.
+    pub async fn list(&mut self) -> Result<Listed, VisitError> {
+        let mut list = self.desk.list().await?;
+        let deleted = Deletions::read(self.unlocked.vault().dir())?;
+        let again: Vec<_> =
+            list.envelopes.extract_if(.., |listing| deleted.contains(listing.id)).collect();
+        for listing in &again {
+            match self.desk.delete(listing.id).await {
+                // asked again at the next visit
+                Ok(_) | Err(ClientError::Refused { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.news.deleted_again = again.len();
+        Ok(list)
+    }
+
+    /// Tells the gateway which envelopes of `list` are here and which it does not know of yet.
+    ///
+    /// # Errors
+    /// If the gateway does not answer; asking again, at the next visit, is safe.
+    pub async fn acknowledge(&self, list: &Listed) -> Result<(), VisitError> {
+        let shelf = shelf(self.unlocked.vault());
+        let told: BTreeSet<_> = shelf.told()?.into_iter().collect();
+        for EnvelopeListing { id, .. } in &list.envelopes {
+            if !told.contains(id) && shelf.is_done(*id) && self.desk.fetched(*id).await? {
+                shelf.mark_told(*id)?;
+            }
+        }
+        if list.missing == 0 {
+            let is_listed =
+                |id: &TipId| list.envelopes.binary_search_by_key(id, |listing| listing.id).is_ok();
+            for id in told.iter().filter(|id| !is_listed(id)) {
+                shelf.forget_told(*id)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Leaves: destroys the keys whose time is over, if all that they open of `list` is here. Does
     /// nothing while another run is at work: it will.
     ///
     /// # Errors
     /// See [`UpkeepError`].
-    pub fn end(self, list: &[EnvelopeListing], entropy: &dyn Entropy) -> Result<Done, UpkeepError> {
+    pub fn end(self, list: &Listed, entropy: &dyn Entropy) -> Result<Done, UpkeepError> {
         let vault = self.unlocked.vault();
         match vault.alone() {
             Ok(_alone) => upkeep::keep_up(self.unlocked, &shelf(vault), list, self.terms, entropy),

@@ -1,7 +1,10 @@
 //! A gateway in this process, with a clock that stands where it is put: its desk and its form are
 //! asked without a network.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use axum::body::Body;
 use http_body_util::BodyExt as _;
@@ -19,6 +22,7 @@ use sealpost::{
         config::Config,
         desk, intake,
         log::Log,
+        retention::Retention,
         roster::{CurrentRoster, Seen},
         store::{FileStore, ItemKind, Options, Store as _},
     },
@@ -80,11 +84,17 @@ pub(crate) struct Place {
     pub(crate) newsroom: NewsroomId,
     pub(crate) clock: Arc<FixedClock>,
     operator: Ed25519KeyPair,
+    in_store: &'static str,
 }
 
 impl Place {
     /// A newsroom whose second roster has these reviewers on it, without keys.
     pub(crate) async fn new(reviewers: &[&Reviewer]) -> Self {
+        Self::with_store(reviewers, "").await
+    }
+
+    /// The same, with these lines in the configuration's table of the store.
+    pub(crate) async fn with_store(reviewers: &[&Reviewer], in_store: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let operator = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap();
         let key = NewsroomKey::Ed25519(operator.public_key().as_ref().try_into().unwrap());
@@ -98,16 +108,22 @@ impl Place {
                 .fold(next, |next, one| next.with_reviewer(one.name.clone(), one.identity.public()))
         };
         sign_next(&folder.path().join("publication"), newsroom, &operator, add);
-        let gateway = open(&folder, newsroom, clock.clone()).await;
-        Self { folder, gateway, newsroom, clock, operator }
+        let gateway = open(&folder, newsroom, clock.clone(), in_store).await;
+        Self { folder, gateway, newsroom, clock, operator, in_store }
     }
 
     /// Stops the gateway and starts it again.
     pub(crate) async fn restarted(self) -> Self {
-        let Self { folder, gateway, newsroom, clock, operator } = self;
+        self.restarted_after(|_| ()).await
+    }
+
+    /// The same, with something happening to its folder while it is stopped.
+    pub(crate) async fn restarted_after(self, meanwhile: impl FnOnce(&Path)) -> Self {
+        let Self { folder, gateway, newsroom, clock, operator, in_store } = self;
         drop(gateway);
-        let gateway = open(&folder, newsroom, clock.clone()).await;
-        Self { folder, gateway, newsroom, clock, operator }
+        meanwhile(folder.path());
+        let gateway = open(&folder, newsroom, clock.clone(), in_store).await;
+        Self { folder, gateway, newsroom, clock, operator, in_store }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -219,11 +235,13 @@ async fn open(
     folder: &tempfile::TempDir,
     newsroom: NewsroomId,
     clock: Arc<FixedClock>,
+    in_store: &str,
 ) -> Arc<Gateway<FileStore>> {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::new());
     let text = format!(
         "publication = \"publication\"\nnewsroom_key = \"{newsroom}\"\nspool = \".\"\n\
-         [store]\npath = \"store\"\n\
+         addresses = \"addresses.json\"\n\
+         [store]\npath = \"store\"\n{in_store}\
          [[listener]]\nkind = \"unix\"\npath = \"tips.sock\"\nserves = \"tips\"\n"
     );
     let config = Config::parse(&text, &folder.path().join("gateway.toml")).unwrap();
@@ -233,11 +251,12 @@ async fn open(
     let roster =
         CurrentRoster::open(&config.publication, newsroom, EpochLength::Week, seen, log.clone());
     let roster = roster.unwrap();
-    Arc::new(Gateway { config, store, roster, clock, entropy, log })
+    let retention = Retention::load(&store).await.unwrap();
+    Arc::new(Gateway { config, store, roster, retention, clock, entropy, log })
 }
 
 fn sign_next(
-    folder: &std::path::Path,
+    folder: &Path,
     newsroom: NewsroomId,
     operator: &Ed25519KeyPair,
     change: impl FnOnce(UnsignedRoster) -> UnsignedRoster,
@@ -249,12 +268,7 @@ fn sign_next(
     publish(folder, before.roster().version() + 1, next, operator);
 }
 
-fn publish(
-    folder: &std::path::Path,
-    version: u32,
-    roster: UnsignedRoster,
-    operator: &Ed25519KeyPair,
-) {
+fn publish(folder: &Path, version: u32, roster: UnsignedRoster, operator: &Ed25519KeyPair) {
     let sign = |_: &NewsroomKey, bytes: &[u8]| {
         Ok::<_, RosterError>(operator.sign(bytes).as_ref().try_into().unwrap())
     };

@@ -12,7 +12,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Config, Limits, Listener, ListenerKind, Notice, Serves, Smtp, SmtpLogin, SmtpTls, Tls,
+    Config, Keep, Limits, Listener, ListenerKind, Notice, Serves, Smtp, SmtpLogin, SmtpTls, Tls,
 };
 use crate::{clock::EpochLength, disk, gateway::notice::Period, roster::NewsroomId};
 
@@ -106,6 +106,8 @@ struct ConfigFile {
 struct StoreTable {
     path: PathBuf,
     quota_bytes: Option<u64>,
+    keep_days: Option<u64>,
+    keep_days_after_fetched: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -232,6 +234,7 @@ impl ConfigFile {
             publication: parser.path(self.publication),
             newsroom,
             addresses: self.addresses.map(|path| parser.path(path)),
+            keep: self.store.keep(parser)?,
             store: parser.path(self.store.path),
             quota_bytes: self.store.quota_bytes,
             spool: parser.path(self.spool),
@@ -317,6 +320,21 @@ impl ListenerTable {
             }
         };
         Ok(Listener { kind, serves })
+    }
+}
+
+impl StoreTable {
+    fn keep(&self, parser: &Parser<'_>) -> Result<Keep, ConfigError> {
+        let days = |key, written: Option<u64>| {
+            written.map(|days| parser.within(key, Some(days), 0, 1..=36_500)).transpose()
+        };
+        Ok(Keep {
+            days: days("store.keep_days", self.keep_days)?,
+            days_after_fetched: days(
+                "store.keep_days_after_fetched",
+                self.keep_days_after_fetched,
+            )?,
+        })
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Config {
     pub store: PathBuf,
     /// Bytes the store may take. Default: what the file system has.
     pub quota_bytes: Option<u64>,
+    /// How long envelopes are kept.
+    pub keep: Keep,
     /// The folder on whose file system unlinked spool files are made.
     pub spool: PathBuf,
     /// Present if any listener is of kind TLS.
@@ -61,6 +63,20 @@ impl Config {
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         file::parse(text, path)
     }
+}
+
+/// How long envelopes are kept if no reviewer deletes them. Default: until one does.
+///
+/// Both are counted in whole days; each envelope goes on the day after them or, by its random id,
+/// a day later. An envelope that goes by age goes **whether or not anybody has fetched it**: what
+/// the reviewers have not fetched by then is lost to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Days after the day it came in, fetched or not. At most 36,500.
+    pub days: Option<u32>,
+    /// Days after the day on which the last active reviewer's program had fetched it. At most
+    /// 36,500.
+    pub days_after_fetched: Option<u32>,
 }
 
 /// Where the gateway listens, and for whom.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use axum::{
+    Extension,
     body::Body,
     extract::{Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -10,15 +11,20 @@ use axum::{
 };
 use futures_util::stream;
 
-use super::{Desk, failure, json};
+use super::{Desk, admit::Signer, failure, json};
 use crate::{
     desk::{EnvelopeListing, ListPage, PAGE, REPR_DIGEST, signature::digest_field},
-    gateway::store::{Entry, Store, StoreError, StoredBody},
+    gateway::{
+        Gateway,
+        retention::Who,
+        store::{Entry, Store, StoreError, StoredBody},
+    },
     tip::TipId,
 };
 
 pub(super) async fn list<S: Store>(
     State(desk): State<Desk<S>>,
+    Extension(signer): Extension<Signer>,
     RawQuery(query): RawQuery,
 ) -> Response {
     let Some((after, limit)) = read_query(query.as_deref().unwrap_or_default()) else {
@@ -28,27 +34,37 @@ pub(super) async fn list<S: Store>(
             "the list takes `after`, an id, and `limit`, a number from 1 to 500",
         );
     };
-    // one more than asked for tells whether there is a next page
-    match desk.gateway.store.list(after, limit + 1).await {
-        Ok(mut entries) => {
-            let is_more = entries.len() > limit;
-            entries.truncate(limit);
-            let next = entries.last().filter(|_| is_more).map(|last| last.id);
-            let envelopes = entries.into_iter().map(listing).collect();
-            json(StatusCode::OK, &ListPage { envelopes, next })
-        }
+    match page(&desk.gateway, Who::of(&signer.identity()), after, limit).await {
+        Ok(page) => json(StatusCode::OK, &page),
         Err(error) => store_failure(&error),
     }
 }
 
-fn listing(entry: Entry) -> EnvelopeListing {
-    EnvelopeListing {
+/// A page as `asking` sees it.
+async fn page<S: Store>(
+    gateway: &Gateway<S>,
+    asking: Who,
+    after: Option<TipId>,
+    limit: usize,
+) -> Result<ListPage, StoreError> {
+    // one more than asked for tells whether there is a next page
+    let mut entries = gateway.store.list(after, limit + 1).await?;
+    let is_more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| is_more).map(|last| last.id);
+    // after the list, so that what went missing meanwhile is counted
+    let missing = gateway.store.health().await?.missing;
+    let active = Who::active(&gateway.roster.publication());
+    entries.retain(|entry| !gateway.retention.hides(entry.id, asking));
+    let listing = |entry: Entry| EnvelopeListing {
         id: entry.id,
         day: entry.day,
         epoch: entry.epoch,
         class: entry.class.bytes(),
         bytes: entry.bytes,
-    }
+        goes: gateway.retention.goes(entry.id, &active),
+    };
+    Ok(ListPage { envelopes: entries.into_iter().map(listing).collect(), next, missing })
 }
 
 /// `after` and `limit`, each at most once, nothing else, nothing escaped.
@@ -68,10 +84,12 @@ fn read_query(query: &str) -> Option<(Option<TipId>, usize)> {
 
 pub(super) async fn envelope<S: Store>(
     State(desk): State<Desk<S>>,
+    Extension(signer): Extension<Signer>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let Ok(id) = id.parse() else {
+    let is_shown = |id: &TipId| !desk.gateway.retention.hides(*id, Who::of(&signer.identity()));
+    let Some(id) = id.parse().ok().filter(is_shown) else {
         return store_failure(&StoreError::NotFound);
     };
     // RFC 9110 §14.2: a range that is not understood is ignored
@@ -138,8 +156,13 @@ fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: String) {
     }
 }
 
-fn store_failure(error: &StoreError) -> Response {
+pub(super) fn store_failure(error: &StoreError) -> Response {
     match error {
+        StoreError::Full => failure(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store-full",
+            "the gateway's store is full: tell the operator, and do it again later",
+        ),
         StoreError::NotFound => {
             failure(StatusCode::NOT_FOUND, "not-found", "there is no envelope with this id")
         }

@@ -1,15 +1,9 @@
 //! A reviewer's own batch of sealing keys: shown, and replaced by a later one.
 
-use axum::{
-    Extension,
-    body::Body,
-    extract::State,
-    http::{HeaderValue, StatusCode, header},
-    response::Response,
-};
+use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use bytes::Bytes;
 
-use super::{Desk, admit::Signer, failure, raw_json};
+use super::{Desk, admit::Signer, broken, done, failure, raw_json};
 use crate::gateway::{
     roster::BatchRefusal,
     store::{Store, StoreError},
@@ -47,19 +41,8 @@ pub(super) async fn replace<S: Store>(
     match taken.await {
         Ok(Ok(())) => done(),
         Ok(Err(refusal)) => refused(&refusal),
-        Err(_) => failure(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "failed",
-            "something went wrong in the gateway: tell the operator",
-        ),
+        Err(_) => broken(),
     }
-}
-
-fn done() -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 fn refused(refusal: &BatchRefusal) -> Response {

@@ -6,6 +6,7 @@
 mod admit;
 mod envelopes;
 mod keys;
+mod marks;
 mod rosters;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -16,7 +17,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     middleware::from_fn_with_state,
     response::Response,
-    routing::get,
+    routing::{get, put},
 };
 use bytes::Bytes;
 use serde::Serialize;
@@ -35,6 +36,9 @@ pub fn router<S: Store>(
     Router::new()
         .route(ENVELOPES, get(envelopes::list))
         .route(&format!("{ENVELOPES}/{{id}}"), get(envelopes::envelope))
+        .route(&format!("{ENVELOPES}/{{id}}/fetched"), put(marks::fetched))
+        .route(&format!("{ENVELOPES}/{{id}}/deletion"), put(marks::delete).delete(marks::take_back))
+        .route(&format!("{ENVELOPES}/{{id}}/purge"), put(marks::purge))
         .route(KEYS, get(keys::own).put(keys::replace))
         .route(ROSTERS, get(rosters::chain))
         .fallback(|| async { failure(StatusCode::NOT_FOUND, "not-found", "no such path") })
@@ -59,6 +63,23 @@ impl<S> Clone for Desk<S> {
     fn clone(&self) -> Self {
         Self { gateway: Arc::clone(&self.gateway), bound: Arc::clone(&self.bound) }
     }
+}
+
+/// Success with nothing to say.
+fn done() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The answer where the handler's own task has panicked; that has been told already.
+fn broken() -> Response {
+    failure(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "failed",
+        "something went wrong in the gateway: tell the operator",
+    )
 }
 
 fn failure(status: StatusCode, error: &str, message: &str) -> Response {

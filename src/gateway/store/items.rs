@@ -21,7 +21,11 @@ impl Inner {
                 // it may have been put there by a call that could not make it durable
                 return Ok(sync_folder_of(&path)?);
             }
-            Ok(_) => return Err(StoreError::Conflict),
+            Ok(_) => {
+                // some callers are content with what is there: it must stay there
+                sync_folder_of(&path)?;
+                return Err(StoreError::Conflict);
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }

@@ -29,6 +29,8 @@ pub(super) enum Command {
     Inbox(Inside),
     Fetch(Fetch),
     Open(Open),
+    Delete(Delete),
+    Undelete(Undelete),
     Archive(Archive),
     Notice(Notice),
     Clean(CleanArgs),
@@ -148,6 +150,36 @@ pub(super) struct Fetch {
     pub(super) inside: Inside,
     /// Which ones, also if they are here already and damaged; without an id, all that are not here
     /// yet
+    pub(super) ids: Vec<TipId>,
+}
+
+/// Deletes envelopes from the gateway
+///
+/// You see them no more at once. Each is gone for good when every other reviewer has fetched or
+/// deleted it, at the latest after seven days; until then `undelete` brings it back. Your own copy
+/// stays in this folder as long as it otherwise would (see `archive`).
+#[derive(Args)]
+pub(super) struct Delete {
+    #[command(flatten)]
+    pub(super) inside: Inside,
+    /// Which ones
+    #[arg(required = true)]
+    pub(super) ids: Vec<TipId>,
+    /// Also those that you have not fetched: if nobody else does, nobody will ever read them
+    #[arg(long)]
+    pub(super) unread: bool,
+    /// Gone at once, whoever has not fetched them, as soon as a second reviewer says so, too
+    #[arg(long)]
+    pub(super) now: bool,
+}
+
+/// Takes deletions back, as long as the envelopes are not gone
+#[derive(Args)]
+pub(super) struct Undelete {
+    #[command(flatten)]
+    pub(super) inside: Inside,
+    /// Which ones
+    #[arg(required = true)]
     pub(super) ids: Vec<TipId>,
 }
 

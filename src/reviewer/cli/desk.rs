@@ -15,6 +15,7 @@ use crate::{
     desk::EnvelopeListing,
     random::SystemEntropy,
     reviewer::{
+        client::Listed,
         fetch,
         inbox::Inbox,
         open::{self, Target},
@@ -32,19 +33,24 @@ fn shelf(args: &Inside) -> Shelf {
     visit::shelf(&Vault::at(&args.folder.dir))
 }
 
-/// Visits the desk, does something with its list there, and tells what else came of it.
-fn at_the_desk<T>(
+/// Visits the desk, does something with its list there, and tells what else came of it. By the list
+/// as `work` leaves it, keys are destroyed.
+pub(super) fn at_the_desk<T>(
     args: &Inside,
-    work: impl AsyncFnOnce(&Visit<'_>, &[EnvelopeListing]) -> anyhow::Result<T>,
+    work: impl AsyncFnOnce(&Visit<'_>, &mut Listed) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let mut state = State::read(&args.folder.dir)?;
     let unlocked = unlock(args)?;
     let entropy = SystemEntropy::new();
     runtime()?.block_on(async {
-        let visit = Visit::begin(&unlocked, &mut state, &SystemClock, &entropy).await?;
+        let mut visit = Visit::begin(&unlocked, &mut state, &SystemClock, &entropy).await?;
         tell::news(&visit.news, unlocked.vault(), &state);
-        let list = visit.desk.list().await?;
-        let result = work(&visit, &list).await?;
+        let mut list = visit.list().await?;
+        tell::deleted_again(&visit.news);
+        let result = work(&visit, &mut list).await?;
+        if let Err(error) = visit.acknowledge(&list).await {
+            tell::not_acknowledged(&error);
+        }
         tell::upkeep(&visit.end(&list, &entropy)?);
         Ok(result)
     })
@@ -64,15 +70,15 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 pub(super) fn inbox(args: &Inside) -> anyhow::Result<()> {
-    let list = at_the_desk(args, async |_, list| Ok(list.to_vec()))?;
-    print!("{}", Inbox::new(list, &shelf(args)));
+    let list = at_the_desk(args, async |_, list| Ok(list.clone()))?;
+    print!("{}", Inbox::new(list.envelopes, &shelf(args)));
     Ok(())
 }
 
 pub(super) fn fetch_envelopes(args: &Fetch) -> anyhow::Result<()> {
     let shelf = shelf(&args.inside);
     let (wanted, failed) = at_the_desk(&args.inside, async |visit, list| {
-        let wanted = wanted(list, &args.ids, &shelf)?;
+        let wanted = wanted(&list.envelopes, &args.ids, &shelf)?;
         let mut failed = 0;
         for (at, listing) in (1..).zip(&wanted) {
             let at: usize = at;

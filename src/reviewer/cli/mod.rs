@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a program's output")]
 
 mod arguments;
+mod delete;
 mod desk;
 mod keys;
 mod roster;
@@ -80,6 +81,8 @@ fn do_as_told(command: Command) -> anyhow::Result<ExitCode> {
         Command::Inbox(args) => desk::inbox(&args)?,
         Command::Fetch(args) => desk::fetch_envelopes(&args)?,
         Command::Open(args) => desk::open_envelopes(&args)?,
+        Command::Delete(args) => delete::delete(&args)?,
+        Command::Undelete(args) => delete::undelete(&args)?,
         Command::Archive(args) => keys::archive(&args)?,
         Command::Notice(args) => open_notice(&args)?,
         Command::Clean(args) => return clean_command::run(&args),
@@ -235,6 +238,7 @@ mod tests {
             code("sealpost-reviewer open --dir x --out y --all --envelope z"),
             ExitCode::from(2)
         );
+        assert_eq!(code("sealpost-reviewer delete --dir x"), ExitCode::from(2));
         assert_eq!(code("sealpost-reviewer card --dir /nowhere/at/all"), ExitCode::FAILURE);
         assert_eq!(code("sealpost-reviewer --help"), ExitCode::SUCCESS);
     }

@@ -6,7 +6,7 @@ use crate::reviewer::{
     state::State,
     upkeep::{Because, Done, Overdue},
     vault::Vault,
-    visit::News,
+    visit::{News, VisitError},
 };
 
 /// Roster and keys.
@@ -30,6 +30,23 @@ pub(super) fn news(news: &News, vault: &Vault, state: &State) {
     }
 }
 
+/// What a restored gateway had listed again.
+pub(super) fn deleted_again(news: &News) {
+    if news.deleted_again > 0 {
+        eprintln!(
+            "The gateway listed {} envelopes again that you had deleted, as one does that was \
+             restored from a backup; it is asked again to delete them.",
+            news.deleted_again
+        );
+    }
+}
+
+/// The gateway could not be told what was fetched.
+pub(super) fn not_acknowledged(why: &VisitError) {
+    eprintln!("The gateway does not know yet all that you have fetched: {why}.");
+    eprintln!("It is told at the next visit.");
+}
+
 /// Keys and archive.
 pub(super) fn upkeep(done: &Done) {
     if done.archived > 0 {
@@ -40,6 +57,13 @@ pub(super) fn upkeep(done: &Done) {
     }
     if done.expired > 0 {
         eprintln!("Tips whose time in the archive was over, removed: {}.", done.expired);
+    }
+    if done.missing > 0 {
+        eprintln!(
+            "The gateway misses {} envelopes that it had taken: its operator should restore them. \
+             Until then no key is destroyed; `keys --destroy EPOCH` gives one up all the same.",
+            done.missing
+        );
     }
     for Overdue { epoch, because } in &done.overdue {
         let epoch = epoch.0;
