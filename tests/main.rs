@@ -19,6 +19,7 @@ mod import_directions;
 mod interop_age;
 mod key_batches;
 mod notice;
+mod notice_rounds;
 mod operator;
 mod outside_signing;
 mod overdue_keys;

@@ -108,6 +108,8 @@ pub enum Event {
     TurnPostponed,
     /// The day's turn failed. Said once a day.
     TurnFailed,
+    /// The store could not say, or take, which round of notices was held last.
+    NoticeRoundUnknown,
 }
 
 /// Why a publication on disk was not taken.
@@ -230,6 +232,10 @@ impl fmt::Display for Event {
                 f,
                 "the files of past days could not be written anew and may tell in which order tips \
                  came; run `sealpost-gateway verify`; it is tried again every hour"
+            Self::NoticeRoundUnknown => write!(
+                f,
+                "which notices were sent last is not remembered; after a start they may be sent \
+                 again, or left out once"
             ),
         }
     }

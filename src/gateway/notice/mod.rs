@@ -3,10 +3,13 @@
 //! can open it learns whether something arrived.
 //!
 //! A round that fails is told in the log and not repeated before the next one; no tip ever waits
-//! for it. Nothing about rounds is kept on disk: what has arrived "since the last notice" is known
-//! from the ids seen in the last round of this process, and in the first round after a start
+//! for it. Which round was held last is remembered in the store (`held`): after a start, one that
+//! was missed meanwhile is held at once, and none is held twice, unless a crash came between its
+//! mails and its mark. What has arrived "since the last notice" may be lost with the process: it is
+//! known from the ids seen in the last round, in memory, and in the first round after a start
 //! anything that is stored counts as new.
 
+mod held;
 mod mailer;
 mod message;
 mod schedule;
@@ -40,11 +43,50 @@ pub async fn run<S: Store>(gateway: Arc<Gateway<S>>) {
         return;
     };
     let mailer = Mailer::Smtp(notice.smtp.clone());
-    let mut arrivals = Arrivals::default();
+    let mut rounds = Rounds::after_start(&gateway).await;
     loop {
-        let scheduled = next_after(gateway.clock.now(), notice.period);
+        let scheduled = rounds.due(&gateway, &notice);
         wait_until(&gateway, scheduled).await;
-        round(&gateway, &notice, &mailer, &mut arrivals, scheduled).await;
+        rounds.hold(&gateway, &notice, &mailer, scheduled).await;
+    }
+}
+
+/// What is known of the rounds that were held.
+pub struct Rounds {
+    last: Option<Timestamp>,
+    arrivals: Arrivals,
+}
+
+impl Rounds {
+    /// As the store remembers it. If it cannot say so, nothing was missed.
+    pub async fn after_start<S: Store>(gateway: &Gateway<S>) -> Self {
+        let last = held::last(&gateway.store).await.unwrap_or_else(|_| {
+            gateway.log.write(Event::NoticeRoundUnknown);
+            None
+        });
+        Self { last, arrivals: Arrivals::default() }
+    }
+
+    /// When the next round is to be held; a moment in the past, if it was missed.
+    pub fn due<S>(&self, gateway: &Gateway<S>, notice: &Notice) -> Timestamp {
+        schedule::due(gateway.clock.now(), notice.period, self.last)
+    }
+
+    /// Holds the round that is due since `scheduled`, and remembers it.
+    pub async fn hold<S: Store>(
+        &mut self,
+        gateway: &Gateway<S>,
+        notice: &Notice,
+        mailer: &Mailer,
+        scheduled: Timestamp,
+    ) {
+        // if the clock was set while this waited: of several the last
+        let scheduled = scheduled.max(schedule::last_until(gateway.clock.now(), notice.period));
+        round(gateway, notice, mailer, &mut self.arrivals, scheduled).await;
+        self.last = Some(scheduled);
+        if held::remember(&gateway.store, scheduled).await.is_err() {
+            gateway.log.write(Event::NoticeRoundUnknown);
+        }
     }
 }
 

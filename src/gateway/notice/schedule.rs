@@ -49,6 +49,34 @@ pub fn next_after(now: Timestamp, period: Period) -> Timestamp {
     Timestamp(now.0.saturating_add(length - past))
 }
 
+/// When the next round is to be held, if the last was that of `held`: at once (the moment lies in
+/// the past) if one was missed since, and never twice for one moment.
+///
+/// Without a `held` there was no round yet, and none was missed. One that lies further ahead than
+/// the next moment was written by a clock that was wrong, and counts for nothing.
+pub(super) fn due(now: Timestamp, period: Period, held: Option<Timestamp>) -> Timestamp {
+    let next = next_after(now, period);
+    match held {
+        Some(held) if held < next => {
+            // of several that were missed, the last
+            let latest = last_until(now, period);
+            if held < latest { latest } else { next }
+        }
+        Some(held) if held == next => next_after(next, period),
+        _ => next,
+    }
+}
+
+/// The last moment of the schedule that does not lie after `now`.
+pub(super) fn last_until(now: Timestamp, period: Period) -> Timestamp {
+    let next = next_after(now, period);
+    let length = match period {
+        Period::Daily { .. } => DAY_SECONDS,
+        Period::Seconds(seconds) => i64::from(seconds.get()),
+    };
+    Timestamp(next.0.saturating_sub(length))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -62,6 +90,26 @@ mod tests {
         assert_eq!(next_after(Timestamp(0), period), Timestamp(27_000));
         assert_eq!(next_after(Timestamp(26_999), period), Timestamp(27_000));
         assert_eq!(next_after(Timestamp(27_000), period), Timestamp(27_000 + DAY_SECONDS));
+    }
+
+    #[test]
+    fn a_missed_round_is_due_at_once_and_none_twice() {
+        let period: Period = "daily 07:00".parse().unwrap();
+        let seven = |day: i64| Timestamp(day * DAY_SECONDS + 25_200);
+        let noon = |day: i64| Timestamp(day * DAY_SECONDS + 43_200);
+        for (now, held, expected, why) in [
+            (noon(5), None, seven(6), "there was none yet"),
+            (noon(5), Some(seven(5)), seven(6), "held"),
+            (noon(5), Some(seven(4)), seven(5), "missed"),
+            (noon(9), Some(seven(4)), seven(9), "of several the last"),
+            (seven(5), Some(seven(4)), seven(5), "just now"),
+            (Timestamp(0), Some(seven(0)), seven(1), "the clock was put back a little"),
+            (noon(5), Some(seven(900)), seven(6), "the clock was far ahead"),
+            // the schedule was changed from 06:00
+            (noon(5), Some(Timestamp(seven(5).0 - 3_600)), seven(5), "another schedule"),
+        ] {
+            assert_eq!(due(now, period, held), expected, "{why}");
+        }
     }
 
     #[test]
