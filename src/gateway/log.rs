@@ -232,6 +232,7 @@ impl fmt::Display for Event {
                 f,
                 "the files of past days could not be written anew and may tell in which order tips \
                  came; run `sealpost-gateway verify`; it is tried again every hour"
+            ),
             Self::NoticeRoundUnknown => write!(
                 f,
                 "which notices were sent last is not remembered; after a start they may be sent \

@@ -454,3 +454,16 @@ async fn a_tombstone_that_lies_where_all_once_lay_still_counts() {
     assert!(matches!(store.get(ids[0], None).await, Err(StoreError::NotFound)));
     assert!(place.tombstone(ids[0]).exists() && !flat.exists());
 }
+
+#[tokio::test]
+async fn what_is_asked_of_one_shard_reads_no_other() {
+    let place = Folder::new();
+    let store = place.open();
+    let key = format!("ab{}", "0".repeat(30));
+    store.put_item(ItemKind::Fetched, &key, b"").await.unwrap();
+    fs::remove_dir(place.path("store/items/fetched/07")).unwrap();
+    for prefix in ["ab", &key] {
+        assert_eq!(store.items_under(ItemKind::Fetched, prefix).await.unwrap().len(), 1);
+    }
+    assert!(store.items_under(ItemKind::Fetched, "0").await.is_err(), "control");
+}
