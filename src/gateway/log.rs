@@ -108,6 +108,8 @@ pub enum Event {
     TurnPostponed,
     /// The day's turn failed. Said once a day.
     TurnFailed,
+    /// What is due to go could not all be removed. Said once a day.
+    SweepFailed,
     /// The store could not say, or take, which round of notices was held last.
     NoticeRoundUnknown,
 }
@@ -232,6 +234,11 @@ impl fmt::Display for Event {
                 f,
                 "the files of past days could not be written anew and may tell in which order tips \
                  came; run `sealpost-gateway verify`; it is tried again every hour"
+            ),
+            Self::SweepFailed => write!(
+                f,
+                "not all envelopes whose time is over could be removed; run `sealpost-gateway verify`; \
+                 it is tried again every hour"
             ),
             Self::NoticeRoundUnknown => write!(
                 f,

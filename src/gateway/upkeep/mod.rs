@@ -1,11 +1,12 @@
-//! What a running gateway does by itself, without anybody asking: the day's turn of the store, and
-//! mending what has failed.
+//! What a running gateway does by itself, without anybody asking: unlinking what is due, the day's
+//! turn of the store, and mending what has failed.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
     Gateway,
     log::Event,
+    retention,
     store::{Store, StoreError, Turned},
 };
 use crate::clock::Day;
@@ -32,8 +33,12 @@ pub struct Upkeep {
     looks: u32,
     /// the day of the last try, and which look it was
     tried: Option<(Day, u32)>,
-    /// the last day on which a failure was told
+    /// the last day on which all that was due was unlinked
+    swept: Option<Day>,
+    /// the last day on which a turn's failure was told
     told: Option<Day>,
+    /// and that of a sweep
+    sweep_told: Option<Day>,
 }
 
 impl Upkeep {
@@ -58,6 +63,7 @@ impl Upkeep {
     /// Everything that is done once a day, each safe to do twice. What removes envelopes comes
     /// before the turn, which writes the others anew.
     async fn daily<S: Store>(&mut self, gateway: &Gateway<S>, today: Day) {
+        self.sweep(gateway, today).await;
         let event = match gateway.store.turn(today).await {
             Ok(Turned { postponed: 0, .. }) => return,
             Ok(_) | Err(StoreError::Full) => Event::TurnPostponed,
@@ -66,6 +72,17 @@ impl Upkeep {
         if self.told != Some(today) {
             self.told = Some(today);
             gateway.log.write(event);
+        }
+    }
+    async fn sweep<S: Store>(&mut self, gateway: &Gateway<S>, today: Day) {
+        if self.swept == Some(today) {
+            return;
+        }
+        if retention::sweep(gateway).await.is_ok() {
+            self.swept = Some(today);
+        } else if self.sweep_told != Some(today) {
+            self.sweep_told = Some(today);
+            gateway.log.write(Event::SweepFailed);
         }
     }
 }
