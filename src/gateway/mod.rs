@@ -14,9 +14,11 @@ pub mod notice;
 pub mod pages;
 pub mod roster;
 pub mod serve;
+mod space;
 pub mod spool;
 pub mod store;
 pub mod tls_key;
+pub mod watch;
 
 use std::sync::Arc;
 

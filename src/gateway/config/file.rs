@@ -106,6 +106,7 @@ struct ConfigFile {
 struct StoreTable {
     path: PathBuf,
     quota_bytes: Option<u64>,
+    reserve_bytes: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -234,6 +235,7 @@ impl ConfigFile {
             addresses: self.addresses.map(|path| parser.path(path)),
             store: parser.path(self.store.path),
             quota_bytes: self.store.quota_bytes,
+            reserve_bytes: self.store.reserve_bytes,
             spool: parser.path(self.spool),
             tls: self.tls.map(|tls| tls.parse(parser)),
             limits: self.limits.parse(parser)?,

@@ -14,6 +14,7 @@ use super::{
     Entry, StoreError,
     file_store::{Inner, finished},
     header::{self, EnvelopeHeader},
+    ledger::Reservation,
     new_file::NewFile,
 };
 use crate::{clock::Day, seal::Envelope, tip::TipId};
@@ -29,14 +30,15 @@ impl Inner {
         given_up: &AtomicBool,
     ) -> Result<TipId, StoreError> {
         let bytes = envelope.len();
-        let reserved = self.reserve(bytes.saturating_add(header::LEN_U64))?;
+        let mut reserved =
+            self.reserve(bytes.saturating_add(header::LEN_U64), envelope.has_files())?;
         let id = TipId(crate::random::bytes(&*self.entropy));
         let place = self.folders.envelope(id);
         if place.try_exists()? {
             return Err(io::Error::other("a new random id is in use already").into());
         }
         let mut file = NewFile::create(&self.folders, &*self.entropy)?;
-        let sha256 = self.write_body(&mut file, &mut envelope, given_up)?;
+        let sha256 = self.write_body(&mut file, &mut envelope, &mut reserved, given_up)?;
         let entry = Entry { id, day, epoch: envelope.epoch(), class: envelope.class(), bytes };
         let header = EnvelopeHeader { entry, sha256 };
         file.write_head(&header.encode())?;
@@ -55,6 +57,7 @@ impl Inner {
         &self,
         file: &mut NewFile,
         envelope: &mut Envelope,
+        reserved: &mut Reservation<'_>,
         given_up: &AtomicBool,
     ) -> Result<[u8; 32], StoreError> {
         let promised = envelope.len();
@@ -65,6 +68,7 @@ impl Inner {
             wanted(given_up)?;
             sum.update(chunk);
             file.write(chunk)?;
+            reserved.wrote(chunk.len() as u64);
             written += chunk.len() as u64;
             waiting += chunk.len() as u64;
             if waiting >= WRITE_BACK {
