@@ -17,8 +17,8 @@ impl SmallDisk {
     pub(crate) fn mount(at: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir_all(&at).unwrap();
         let options = format!("size={size},mode=0700");
-        let done = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(&at);
-        let done = { done }.output();
+        let mut mount = Command::new("mount");
+        let done = mount.args(["-t", "tmpfs", "-o", &options, "none"]).arg(&at).output();
         if done.is_ok_and(|done| done.status.success()) {
             return Some(Self(at));
         }
