@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::{
-    faults::{Faults, SmallDisk},
-    newsroom::{Answer, Form, Gateway, Newsroom, answer, files_below},
+    faults::{FILLER, Faults, SmallDisk},
+    newsroom::{Answer, Form, Gateway, Newsroom, Said, answer, files_below},
 };
 
 const MIB: usize = 1 << 20;
@@ -62,7 +62,8 @@ impl Sent {
     fn only_these_are_stored(&self) {
         assert_eq!(self.newsroom.stored().len(), self.messages.len());
         for empty in ["gateway/spool", "gateway/store/tmp", "gateway/store/quarantine"] {
-            let files = files_below(&self.newsroom.path(empty));
+            let mut files = files_below(&self.newsroom.path(empty));
+            files.retain(|file| !file.ends_with(FILLER));
             assert!(files.is_empty(), "{empty} is not empty: {files:?}");
         }
     }
@@ -116,7 +117,7 @@ fn must_be(answer: &Answer, page: Page, language: &str) {
             (500, ["Something went wrong on our", "저희 쪽에 문제가", "我们这边出了问题"])
         }
     };
-    assert_eq!(answer.status, status, "{}", answer.body);
+    assert_eq!(answer.status, status, "{}{}", answer.head, answer.body);
     assert!(titles.iter().any(|title| answer.body.contains(title)), "{}", answer.body);
     assert!(answer.body.contains(&format!("<html lang=\"{language}\">")), "{}", answer.body);
     assert!(answer.body.trim_end().ends_with("</html>"), "cut off: {}", answer.body);
@@ -225,17 +226,14 @@ fn a_quota_that_is_reached_in_mid_upload() {
     let gateway = sent.newsroom.serve();
     // nobody is told how long it will be
     let mut upload = begin(&gateway, None);
-    let mut pieces = 0;
-    let mut piece = FILE_BEGINS.to_vec();
-    while pieces < 64 {
-        let framed = [format!("{:x}\r\n", piece.len()).as_bytes(), &piece, b"\r\n"].concat();
-        if upload.write_all(&framed).is_err() {
-            break;
-        }
-        piece = vec![7; MIB];
-        pieces += 1;
-    }
-    assert!(pieces < 40, "it was read to the end");
+    let mut send = |piece: &[u8]| {
+        let framed = [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
+        upload.write_all(&framed).unwrap();
+    };
+    send(FILE_BEGINS);
+    (0..25).for_each(|_| send(&vec![7; MIB]));
+    upload.flush().unwrap();
+    // the answer comes, though the upload has no end
     must_be(&answer(upload), Page::NoRoomForFiles, "ko");
     sent.only_these_are_stored();
     sent.taken(&gateway, &noise(MIB));
@@ -262,7 +260,9 @@ fn a_spool_whose_disk_is_full() {
     must_be(&answer(begin(&gateway, Some(12 * MIB))), Page::NoRoomForFiles, "ko");
     // the disk fills up in mid-upload, from elsewhere
     let filler = disk.fill(0);
-    let _ = first.write_all(&noise(10 * MIB)).and_then(|()| first.flush());
+    first.write_all(&noise(MIB)).unwrap();
+    first.flush().unwrap();
+    // the answer comes, though eleven twelfths are still to be sent
     must_be(&answer(first), Page::NoRoomForFiles, "ko");
     must_offer_files(&gateway, false);
     sent.refused(&gateway, &noise(MIB), Page::NoRoomForFiles);
@@ -327,14 +327,22 @@ fn a_disk_that_becomes_read_only_is_told_once_and_so_is_its_recovery() {
     sent.taken(&gateway, b"");
     sent.join(&gateway);
     faults.begin("change 30 /\nwrite 30 /");
-    let line = said.line();
-    assert!(line.contains("no tip can be stored: its file system is read-only"), "{line}");
+    hear(&mut said, "no tip can be stored: its file system is read-only");
     sent.refused(&gateway, b"", Page::Failed);
     faults.end();
-    assert_eq!(said.line(), "tips can be stored again");
+    hear(&mut said, "tips can be stored again");
     sent.taken(&gateway, b"");
     sent.must_be_whole(gateway);
-    assert!(said.rest().is_empty());
+    assert_eq!(said.rest(), [""; 0]);
+}
+
+/// The next line about this; the roster's own, which is remembered in the store, may come before.
+fn hear(said: &mut Said, part: &str) {
+    let mut line = said.line();
+    while line.contains("roster") {
+        line = said.line();
+    }
+    assert!(line.contains(part), "{line}");
 }
 
 #[test]
@@ -389,11 +397,8 @@ fn a_second_gateway_on_the_same_store_is_refused_and_the_first_goes_on() {
     let mut sent = Sent::new();
     let gateway = sent.newsroom.serve();
     sent.taken(&gateway, b"");
-    for command in ["serve", "verify"] {
-        let line = format!("{command} --config gateway/gateway.toml");
-        let told = sent.newsroom.refused("gateway", &line);
-        assert!(told.contains("another gateway is using the store"), "{told}");
-    }
+    let told = sent.newsroom.refused("gateway", "serve --config gateway/gateway.toml");
+    assert!(told.contains("another gateway is using the store"), "{told}");
     sent.taken(&gateway, &noise(MIB));
     sent.join(&gateway);
     sent.must_be_whole(gateway);
@@ -424,7 +429,6 @@ fn a_store_of_a_newer_format_is_refused_and_left_untouched() {
     sent.taken(&gateway, b"");
     sent.join(&gateway);
     sent.must_be_whole(gateway);
-    assert_ne!(every_byte_and_time(&store), before);
 }
 
 /// Content, inode, and times of content and change, of every file and folder.

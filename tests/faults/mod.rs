@@ -9,6 +9,9 @@ use std::{
 
 use crate::newsroom::{Gateway, Newsroom, Said, in_ci, program};
 
+/// The name of the file that takes a disk's room.
+pub(crate) const FILLER: &str = "filler";
+
 /// A small disk mounted at a folder, until this is dropped.
 pub(crate) struct SmallDisk(PathBuf);
 
@@ -44,7 +47,7 @@ impl SmallDisk {
     pub(crate) fn fill(&self, but: u64) -> PathBuf {
         let free = rustix::fs::statvfs(&self.0).unwrap();
         let free = free.f_bavail * free.f_frsize;
-        let path = self.0.join("filler");
+        let path = self.0.join(FILLER);
         let filler = fs::File::create(&path).unwrap();
         rustix::fs::fallocate(
             &filler,
