@@ -77,6 +77,7 @@ fn the_tls_samples_comments_are_true() {
     let full = parse(&written).unwrap_or_else(|e| panic!("{e}\n{written}"));
     assert_eq!(format!("{:?}", full.limits), format!("{:?}", default.limits));
     assert_eq!(full.quota_bytes, Some(50_000_000_000));
+    assert_eq!(full.reserve_bytes, Some(8_000_000_000));
     let notice = full.notice.unwrap();
     assert_eq!(notice.period, Period::Daily { second_of_day: 7 * 3_600 });
     assert_eq!((notice.smtp.tls, notice.smtp.port), (SmtpTls::Implicit, 465));

@@ -80,7 +80,9 @@ impl State {
             80.. => StoreLevel::Over80,
             _ => StoreLevel::Below80,
         };
-        let files_refused = room.files.min(room.spool) < WORTH_OFFERING;
+        // where nothing is taken, that need not be said of files
+        let files_refused =
+            level != StoreLevel::Full && room.files.min(room.spool) < WORTH_OFFERING;
         Self { level, files_refused, missing: health.missing }
     }
 }
@@ -154,13 +156,13 @@ mod tests {
             (
                 DAY.plus(2),
                 health(10 * GIB, 0, 2),
-                vec![
-                    Event::StoreLevel(StoreLevel::Full),
-                    Event::StoreTakesFiles(false),
-                    Event::EnvelopesMissing { count: 2 },
-                ],
+                vec![Event::StoreLevel(StoreLevel::Full), Event::EnvelopesMissing { count: 2 }],
             ),
-            (DAY.plus(3), health(10 * GIB, 0, 2), vec![]),
+            (
+                DAY.plus(3),
+                health(19 * GIB, GIB, 2),
+                vec![Event::StoreLevel(StoreLevel::Over90), Event::StoreTakesFiles(false)],
+            ),
             (
                 DAY.plus(4),
                 health(GIB, 9 * GIB, 0),
@@ -198,7 +200,7 @@ mod tests {
         assert_eq!(watch.changes(DAY.plus(1), &well()), [Event::StoreWorks]);
         // a day that could not be asked at its beginning is asked later
         assert_eq!(watch.changes(DAY.plus(2), &failing(StoreFault::Gone)).len(), 1);
-        assert_eq!(watch.changes(DAY.plus(2), &look(&health(GIB, 0, 0))).len(), 3);
+        assert_eq!(watch.changes(DAY.plus(2), &look(&health(GIB, 0, 0))).len(), 2);
     }
 
     #[test]
