@@ -7,11 +7,12 @@ use std::{
     io::Write,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::{
     faults::{FILLER, Faults, SmallDisk},
-    newsroom::{Answer, Form, Gateway, Newsroom, Said, answer, files_below},
+    newsroom::{Answer, Form, Gateway, Newsroom, Said, answer, files_below, program},
 };
 
 const MIB: usize = 1 << 20;
@@ -355,7 +356,7 @@ fn a_read_only_disk_at_the_start_is_one_sentence() {
     gateway.stop();
     disk.remount("ro");
     let before = every_byte_and_time(&sent.newsroom.path("gateway/store"));
-    let told = sent.newsroom.refused("gateway", "serve --config gateway/gateway.toml");
+    let told = refuses_to_serve(&sent.newsroom);
     assert!(told.contains("Read-only file system"), "{told}");
     assert_eq!(every_byte_and_time(&sent.newsroom.path("gateway/store")), before);
     disk.remount("rw");
@@ -397,7 +398,7 @@ fn a_second_gateway_on_the_same_store_is_refused_and_the_first_goes_on() {
     let mut sent = Sent::new();
     let gateway = sent.newsroom.serve();
     sent.taken(&gateway, b"");
-    let told = sent.newsroom.refused("gateway", "serve --config gateway/gateway.toml");
+    let told = refuses_to_serve(&sent.newsroom);
     assert!(told.contains("another gateway is using the store"), "{told}");
     sent.taken(&gateway, &noise(MIB));
     sent.join(&gateway);
@@ -417,9 +418,8 @@ fn a_store_of_a_newer_format_is_refused_and_left_untouched() {
     fs::write(store.join("format"), newer).unwrap();
     let before = every_byte_and_time(&store);
     assert!(before.len() > 250);
-    for command in ["serve", "verify"] {
-        let line = format!("{command} --config gateway/gateway.toml");
-        let told = sent.newsroom.refused("gateway", &line);
+    let verified = sent.newsroom.refused("gateway", "verify --config gateway/gateway.toml");
+    for told in [refuses_to_serve(&sent.newsroom), verified] {
         assert!(told.contains("use a newer sealpost-gateway"), "{told}");
     }
     assert_eq!(every_byte_and_time(&store), before);
@@ -429,6 +429,18 @@ fn a_store_of_a_newer_format_is_refused_and_left_untouched() {
     sent.taken(&gateway, b"");
     sent.join(&gateway);
     sent.must_be_whole(gateway);
+}
+
+/// Tries to serve, which must be refused; the one sentence. A gateway that serves all the same is
+/// ended after a minute.
+fn refuses_to_serve(newsroom: &Newsroom) -> String {
+    let mut command = Command::new("timeout");
+    command.args(["60", program("gateway"), "serve", "--config"]).arg(newsroom.config());
+    let done = command.output().unwrap();
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{told}");
+    assert_eq!(told.lines().count(), 1, "one sentence: {told}");
+    told
 }
 
 /// Content, inode, and times of content and change, of every file and folder.
