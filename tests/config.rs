@@ -79,6 +79,7 @@ fn the_tls_samples_comments_are_true() {
     assert_eq!(full.quota_bytes, Some(50_000_000_000));
     assert_eq!(default.keep, Keep::default(), "nothing is deleted unless the operator says so");
     assert_eq!(full.keep, Keep { days: Some(180), days_after_fetched: Some(30) });
+    assert_eq!(full.reserve_bytes, Some(8_000_000_000));
     let notice = full.notice.unwrap();
     assert_eq!(notice.period, Period::Daily { second_of_day: 7 * 3_600 });
     assert_eq!((notice.smtp.tls, notice.smtp.port), (SmtpTls::Implicit, 465));

@@ -31,12 +31,14 @@ mod roster_accepted;
 mod roster_reload;
 mod secrets;
 mod stock_tools;
+mod store_faults;
 mod thirty_epochs;
 mod tls;
 mod unix_socket;
 mod vectors_age;
 mod whole_path;
 
+mod faults;
 mod js;
 mod mail_server;
 mod moving_clock;

@@ -112,6 +112,59 @@ pub enum Event {
     SweepFailed,
     /// The store could not say, or take, which round of notices was held last.
     NoticeRoundUnknown,
+    /// Nothing can be stored. Said when it begins, and when the reason is another one.
+    StoreFault(StoreFault),
+    /// Tips can be stored again.
+    StoreWorks,
+    /// How full the store is, when that is another step than was said last; once a day at most.
+    StoreLevel(StoreLevel),
+    /// Whether files are taken, when that has changed; once a day at most.
+    StoreTakesFiles(bool),
+    /// How many stored envelopes cannot be handed out, when that has changed; once a day at most.
+    EnvelopesMissing {
+        /// How many; 0 once all can be again.
+        count: u64,
+    },
+}
+
+/// Why nothing can be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum StoreFault {
+    /// A folder of it is missing.
+    #[error("a folder of it is not there; mount its disk, or put the folder back")]
+    Gone,
+    /// Its file system is mounted read-only.
+    #[error("its file system is read-only; check the disk, then mount it for writing")]
+    ReadOnly,
+    /// Not even the reserve is left.
+    #[error("its disk has not a single byte left; remove what else lies on that disk")]
+    NoByte,
+    /// The gateway's user may not write there.
+    #[error("it may not be written to; give its folder back to the gateway's user")]
+    NotAllowed,
+    /// Anything else that the system says.
+    #[error("its disk fails; look into the system's log, and have a backup at hand")]
+    Disk,
+}
+
+/// How full the store is, of all that quota and disk let it hold, in steps coarse enough that many
+/// tips lie between two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum StoreLevel {
+    /// Less than 80 %.
+    #[error("less than 80 % full again")]
+    Below80,
+    /// 80 % or more.
+    #[error("more than 80 % full; have tips fetched and deleted, free its disk or raise the quota")]
+    Over80,
+    /// 90 % or more.
+    #[error("more than 90 % full; have tips fetched and deleted, free its disk or raise the quota")]
+    Over90,
+    /// Not even a tip of words is taken.
+    #[error(
+        "full and takes no tip; have tips fetched and deleted, free its disk or raise the quota"
+    )]
+    Full,
 }
 
 /// Why a publication on disk was not taken.
@@ -245,6 +298,23 @@ impl fmt::Display for Event {
                 "which notices were sent last is not remembered; after a start they may be sent \
                  again, or left out once"
             ),
+            Self::StoreFault(why) => write!(f, "no tip can be stored: {why}"),
+            Self::StoreWorks => write!(f, "tips can be stored again"),
+            Self::StoreLevel(level) => write!(f, "the store is {level}"),
+            Self::StoreTakesFiles(true) => write!(f, "files are taken again"),
+            Self::StoreTakesFiles(false) => write!(
+                f,
+                "no files are taken, only words: store or spool have too little room; free their \
+                 disk or raise the quota"
+            ),
+            Self::EnvelopesMissing { count: 0 } => {
+                write!(f, "all stored envelopes can be handed out again")
+            }
+            Self::EnvelopesMissing { count } => write!(
+                f,
+                "{count} stored envelopes cannot be handed out; run `sealpost-gateway verify`, and \
+                 restore them from a backup"
+            ),
         }
     }
 }
@@ -271,6 +341,9 @@ mod tests {
             Event::TlsKeyRefused(TlsKeyRefusal::NoPair),
             Event::BatchRefused { batch: "mina\nforged line".into() },
             Event::NoticesFailed { why: MailFailure::Tls, failed: 1, of: 2 },
+            Event::StoreFault(StoreFault::Gone),
+            Event::StoreLevel(StoreLevel::Full),
+            Event::StoreTakesFiles(false),
         ];
         for event in &events {
             assert!(!event.to_string().contains('\n'), "{event}");

@@ -15,10 +15,12 @@ pub mod pages;
 pub mod retention;
 pub mod roster;
 pub mod serve;
+mod space;
 pub mod spool;
 pub mod store;
 pub mod tls_key;
 pub mod upkeep;
+pub mod watch;
 
 use std::sync::Arc;
 

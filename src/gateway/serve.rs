@@ -25,9 +25,9 @@ use super::{
     notice,
     retention::Retention,
     roster::{self, CurrentRoster, Seen},
-    store::{FileStore, Options},
+    store::FileStore,
     tls_key::{self, CurrentTlsKey},
-    upkeep,
+    upkeep, watch,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -83,10 +83,9 @@ fn withdraw() -> anyhow::Result<()> {
 }
 
 fn open_store(config: &Config, entropy: &Arc<dyn Entropy>) -> anyhow::Result<FileStore> {
-    let mut options = Options::default();
-    if let Some(quota_bytes) = config.quota_bytes {
-        options.quota_bytes = quota_bytes;
-    }
+    let options = config
+        .store_options()
+        .with_context(|| format!("{}: the store's disk cannot be used", config.store.display()))?;
     let (store, findings) = FileStore::open(&config.store, entropy.clone(), options)?;
     for finding in findings {
         writeln!(io::stderr(), "store: {finding}")?;
@@ -139,6 +138,7 @@ async fn serve(gateway: Arc<Gateway<FileStore>>) -> anyhow::Result<()> {
     background.spawn(roster::keep_current(gateway.clone()));
     background.spawn(notice::run(gateway.clone()));
     background.spawn(upkeep::run(gateway.clone()));
+    background.spawn(watch::run(gateway.clone()));
     if let Some(tls) = tls {
         background.spawn(tls_key::keep_current(tls, gateway.clone()));
     }

@@ -52,13 +52,14 @@ pub struct Envelope {
     sealed: SealedStream<TipArchive>,
     epoch: Epoch,
     class: SizeClass,
+    has_files: bool,
 }
 
 impl Envelope {
     /// Begins to seal an archive to the sealing keys of `epoch`.
     pub fn seal(archive: TipArchive, epoch: Epoch, to: &Recipients, entropy: &dyn Entropy) -> Self {
-        let class = archive.class();
-        Self { sealed: seal_stream(archive, class.bytes(), to, entropy), epoch, class }
+        let (class, has_files) = (archive.class(), archive.has_files());
+        Self { sealed: seal_stream(archive, class.bytes(), to, entropy), epoch, class, has_files }
     }
 
     /// The epoch whose sealing keys open this envelope.
@@ -69,6 +70,12 @@ impl Envelope {
     /// The archive's size class.
     pub fn class(&self) -> SizeClass {
         self.class
+    }
+
+    /// True if files were sealed beside the message: a store that is nearly full takes only tips
+    /// without. It is known in memory only; neither the age file nor its name tells it.
+    pub fn has_files(&self) -> bool {
+        self.has_files
     }
 
     /// Exact length of the age file in bytes; see [`envelope_len`].

@@ -34,6 +34,7 @@ pub(super) const END: u64 = 2 * BLOCK as u64;
 /// whole or not there.
 pub struct TipArchive {
     class: SizeClass,
+    has_files: bool,
     /// What is still to be read, never an empty segment.
     segments: VecDeque<Segment>,
 }
@@ -48,6 +49,7 @@ enum Segment {
 impl TipArchive {
     pub(super) fn lay_out(tip: CleanTip, nonce: TipNonce) -> Result<Self, TipError> {
         let CleanTip { message, language, fates, kept } = tip;
+        let has_files = !kept.is_empty();
         let report = TipReport::new(nonce, language, fates);
         let json = report.to_json().map_err(io::Error::from)?;
         let (files, originals): (Vec<Kept>, Vec<Kept>) =
@@ -60,12 +62,18 @@ impl TipArchive {
         for Kept { name, size, body } in files.into_iter().chain(originals) {
             layout.add(name, size, body)?;
         }
-        layout.pad()
+        layout.pad(has_files)
     }
 
     /// The size class, which is all that can be seen of the archive once it is sealed.
     pub fn class(&self) -> SizeClass {
         self.class
+    }
+
+    /// True if there is a file in it beside the message. Known in memory until it is sealed, and
+    /// told by nothing that is stored.
+    pub fn has_files(&self) -> bool {
+        self.has_files
     }
 }
 
@@ -89,10 +97,10 @@ impl Layout {
         Ok(())
     }
 
-    fn pad(mut self) -> Result<TipArchive, TipError> {
+    fn pad(mut self, has_files: bool) -> Result<TipArchive, TipError> {
         let class = SizeClass::for_len(self.len + END).ok_or(TipError::TooLarge)?;
         self.segments.push_back(Segment::Zeros { left: class.bytes() - self.len });
-        Ok(TipArchive { class, segments: self.segments })
+        Ok(TipArchive { class, has_files, segments: self.segments })
     }
 }
 

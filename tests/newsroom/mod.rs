@@ -97,10 +97,16 @@ impl Newsroom {
 
     /// Adds lines to the limits in the gateway's configuration.
     pub(crate) fn limit(&self, more: &str) {
+        self.configure_in("[limits]", more);
+    }
+
+    /// Adds lines to a table of the gateway's configuration.
+    pub(crate) fn configure_in(&self, table: &str, more: &str) {
         let path = self.config();
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains("\n[limits]\n"), "{text}");
-        let text = text.replace("\n[limits]\n", &format!("\n[limits]\n{more}\n"));
+        let head = format!("\n{table}\n");
+        assert!(text.contains(&head), "{text}");
+        let text = text.replace(&head, &format!("{head}{more}\n"));
         sealpost::disk::write_private(&path, text.as_bytes()).unwrap();
     }
 
@@ -164,8 +170,13 @@ impl Newsroom {
 
     /// Starts the gateway, and hears what it says on stderr while it serves.
     pub(crate) fn serve_and_hear(&self) -> (Gateway, Said) {
+        self.serve_as_and_hear(Command::new(program("gateway")))
+    }
+
+    /// The same by `command`, to which `serve --config …` is added.
+    pub(crate) fn serve_as_and_hear(&self, command: Command) -> (Gateway, Said) {
         let (heard, says) = std::io::pipe().unwrap();
-        let gateway = self.serve_to(Command::new(program("gateway")), says.into());
+        let gateway = self.serve_to(command, says.into());
         let (send, lines) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(heard).lines() {

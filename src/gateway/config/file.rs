@@ -108,6 +108,7 @@ struct StoreTable {
     quota_bytes: Option<u64>,
     keep_days: Option<u64>,
     keep_days_after_fetched: Option<u64>,
+    reserve_bytes: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -237,6 +238,7 @@ impl ConfigFile {
             keep: self.store.keep(parser)?,
             store: parser.path(self.store.path),
             quota_bytes: self.store.quota_bytes,
+            reserve_bytes: self.store.reserve_bytes,
             spool: parser.path(self.spool),
             tls: self.tls.map(|tls| tls.parse(parser)),
             limits: self.limits.parse(parser)?,

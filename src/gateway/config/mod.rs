@@ -6,13 +6,14 @@
 mod file;
 
 use std::{
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 pub use file::ConfigError;
 
-use super::notice::Period;
+use super::{notice::Period, space::Space, store::Options};
 use crate::{clock::EpochLength, roster::NewsroomId};
 
 /// All that an operator decides. Paths are absolute or relative to the working folder; in the file
@@ -35,6 +36,8 @@ pub struct Config {
     pub quota_bytes: Option<u64>,
     /// How long envelopes are kept.
     pub keep: Keep,
+    /// Bytes that are left free on the store's disk. Default: a twentieth of it, at most 8 GiB.
+    pub reserve_bytes: Option<u64>,
     /// The folder on whose file system unlinked spool files are made.
     pub spool: PathBuf,
     /// Present if any listener is of kind TLS.
@@ -54,6 +57,18 @@ impl Config {
     /// One sentence that names the file, the key and what to change.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         file::load(path)
+    }
+
+    /// What the store may use.
+    ///
+    /// # Errors
+    /// If the disk of its folder cannot be asked how large it is.
+    pub fn store_options(&self) -> io::Result<Options> {
+        let usual = || Space::of(&self.store).map(|disk| disk.usual_reserve());
+        Ok(Options {
+            quota_bytes: self.quota_bytes.unwrap_or(u64::MAX),
+            reserve_bytes: self.reserve_bytes.map_or_else(usual, Ok)?,
+        })
     }
 
     /// Parses a configuration's text; relative paths are taken from `path`'s folder.

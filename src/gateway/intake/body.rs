@@ -11,9 +11,10 @@ use super::problem::Problem;
 use crate::gateway::config::Limits;
 
 /// What is still read of a refused body, so that the client is not cut off before it has read the
-/// page that says why.
-const DRAIN_BYTES: u64 = 1024 * 1024;
-const DRAIN_TIME: Duration = Duration::from_secs(2);
+/// page that says why: more than socket buffers hold, longer than a slow circuit takes to bring the
+/// page. A browser that has the page closes, and this ends.
+const DRAIN_BYTES: u64 = 16 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 /// A body under three limits: its size; the time without a byte; and, after a grace, the average
 /// rate, so that a byte now and then does not hold a place for ever.

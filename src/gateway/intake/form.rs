@@ -10,6 +10,7 @@ use super::{
     keeper::Keeper,
     multipart::{Boundary, Field, Multipart, Piece},
     problem::Problem,
+    promises::Promise,
     spooling::Spooling,
 };
 use crate::{
@@ -30,14 +31,17 @@ pub(super) async fn read<K: Keeper>(
     boundary: &Boundary,
     length: Option<u64>,
     body: &mut GuardedBody,
+    promise: &mut Promise<K>,
 ) -> Result<RawTip, Problem> {
     let mut parts = Multipart::new(boundary);
     let mut form = Form::new(keeper.clone(), length);
     while let Some(bytes) = body.next_bytes().await? {
+        let received = bytes.len();
         parts.push(bytes);
         while let Some(piece) = parts.next_piece().map_err(|_| Problem::Malformed)? {
-            form.take(piece).await?;
+            form.take(piece, promise).await?;
         }
+        promise.received(received).await?;
     }
     if !parts.is_over() {
         return Err(Problem::CutOff);
@@ -86,10 +90,10 @@ impl<K: Keeper> Form<K> {
         }
     }
 
-    async fn take(&mut self, piece: Piece) -> Result<(), Problem> {
+    async fn take(&mut self, piece: Piece, promise: &mut Promise<K>) -> Result<(), Problem> {
         match piece {
-            Piece::Begin { field, named } => self.begin(field, named),
-            Piece::Data(data) => self.data(data).await,
+            Piece::Begin { field, named } => self.begin(field, named, promise).await,
+            Piece::Data(data) => self.data(data, promise).await,
             Piece::End => {
                 if let (Part::File { counted: true }, Some(spooling)) =
                     (self.part, &mut self.spooling)
@@ -101,7 +105,12 @@ impl<K: Keeper> Form<K> {
         }
     }
 
-    fn begin(&mut self, field: Field, named: bool) -> Result<(), Problem> {
+    async fn begin(
+        &mut self,
+        field: Field,
+        named: bool,
+        promise: &mut Promise<K>,
+    ) -> Result<(), Problem> {
         self.part = match field {
             Field::Message if self.message.is_none() => {
                 // at its full size from the start: a buffer that grows leaves copies behind
@@ -115,7 +124,7 @@ impl<K: Keeper> Form<K> {
             Field::Message | Field::Uncleanable => return Err(Problem::Malformed),
             Field::Files => {
                 if named {
-                    self.count_file()?;
+                    self.count_file(promise).await?;
                 } else {
                     self.count_other()?;
                 }
@@ -129,7 +138,7 @@ impl<K: Keeper> Form<K> {
         Ok(())
     }
 
-    async fn data(&mut self, data: Bytes) -> Result<(), Problem> {
+    async fn data(&mut self, data: Bytes, promise: &mut Promise<K>) -> Result<(), Problem> {
         match self.part {
             Part::Message => {
                 let message = self.message.as_mut().ok_or(Problem::Malformed)?.expose_mut();
@@ -147,11 +156,11 @@ impl<K: Keeper> Form<K> {
             }
             Part::File { counted } => {
                 if !counted {
-                    self.count_file()?;
+                    self.count_file(promise).await?;
                     self.part = Part::File { counted: true };
                 }
                 if let Some(spooling) = &mut self.spooling {
-                    spooling.write(data).await;
+                    spooling.write(data).await?;
                 }
             }
             Part::Ignored => {}
@@ -159,11 +168,12 @@ impl<K: Keeper> Form<K> {
         Ok(())
     }
 
-    fn count_file(&mut self) -> Result<(), Problem> {
+    async fn count_file(&mut self, promise: &mut Promise<K>) -> Result<(), Problem> {
         self.files += 1;
         if self.files > self.keeper.limits().max_files {
             return Err(Problem::TooManyFiles);
         }
+        promise.file_begins().await?;
         let keeper = self.keeper.clone();
         self.spooling.get_or_insert_with(|| Spooling::start(move || keeper.spool()));
         Ok(())

@@ -13,8 +13,9 @@ use crate::{
         handout::Handout,
         pages::Newsroom,
         roster::{Closed, Door},
+        space::Room,
         spool::SpoolWriter,
-        store::Store,
+        store::{Store, StoreError},
     },
     seal::Envelope,
     tip::{FileFate, RawTip},
@@ -37,8 +38,8 @@ pub(super) trait Keeper: Send + Sync + 'static {
     /// May a tip be taken now?
     fn door(self: &Arc<Self>) -> impl Future<Output = Result<(), Problem>> + Send;
 
-    /// Bytes that the store would still take.
-    fn room(&self) -> impl Future<Output = Result<u64, Problem>> + Send;
+    /// What could be taken now; uploads under way are not counted.
+    fn room(&self) -> impl Future<Output = Result<Room, Problem>> + Send;
 
     /// Cleans, seals and stores a tip: durable when it returns.
     fn keep(
@@ -80,16 +81,20 @@ impl<S: Store> Keeper for Gateway<S> {
         }
     }
 
-    async fn room(&self) -> Result<u64, Problem> {
-        Ok(self.store.health().await?.room)
+    async fn room(&self) -> Result<Room, Problem> {
+        Ok(Self::room(self).await?)
     }
 
     async fn keep(self: Arc<Self>, tip: RawTip) -> Result<Vec<FileFate>, Problem> {
         let gateway = self.clone();
         let sealed = spawn_blocking(move || seal(&gateway, tip)).await;
         let (envelope, fates) = sealed.map_err(|_| Problem::Failed)??;
-        self.store.put(envelope, self.clock.now().day()).await?;
-        Ok(fates)
+        let has_files = envelope.has_files();
+        match self.store.put(envelope, self.clock.now().day()).await {
+            Ok(_) => Ok(fates),
+            Err(StoreError::Full) if has_files => Err(Problem::NoRoomForFiles),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

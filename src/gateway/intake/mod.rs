@@ -1,7 +1,8 @@
 //! The source's side: shows the form, takes tips.
 //!
 //! A request is taken apart at once (`arrival`): the body, the language and what transport needs
-//! stay, everything else is dropped. The body is read under limits (`body`), as a strict multipart
+//! stay, everything else is dropped. Whether there is room is asked before the form is shown, before
+//! an upload begins and while it lasts (`promises`). The body is read under limits (`body`), as a strict multipart
 //! form ([`multipart`]), text into wiped memory, files into an encrypted spool (`form`,
 //! `spooling`). What comes of it goes to the rooms behind (`keeper`). Whatever goes wrong on the way is
 //! a `problem`, and each of those has a page in every language.
@@ -16,6 +17,7 @@ use self::{
     keeper::Keeper,
     multipart::Boundary,
     problem::Problem,
+    promises::{Promise, Promises},
     uploads::Uploads,
 };
 use super::{Gateway, listener::proxy_line::Circuit, pages, store::Store};
@@ -27,11 +29,9 @@ mod form;
 mod keeper;
 pub mod multipart;
 pub(crate) mod problem;
+mod promises;
 mod spooling;
 mod uploads;
-
-/// What the store must be able to take before a form is shown: a tip of text only.
-const SMALLEST_TIP: u64 = 128 * 1024;
 
 /// The pages of the source's side, `/`, `/en`, `/ko`, `/zh-Hans`, and `/publication.tar`.
 pub fn router<S: Store>(gateway: Arc<Gateway<S>>) -> Router {
@@ -40,12 +40,14 @@ pub fn router<S: Store>(gateway: Arc<Gateway<S>>) -> Router {
 
 fn router_before<K: Keeper>(keeper: Arc<K>) -> Router {
     let uploads = Uploads::new(keeper.limits().max_uploads);
-    Router::new().fallback(answer::<K>).with_state(Arc::new(Intake { keeper, uploads }))
+    let intake = Intake { keeper, uploads, promises: Promises::default() };
+    Router::new().fallback(answer::<K>).with_state(Arc::new(intake))
 }
 
 struct Intake<K> {
     keeper: Arc<K>,
     uploads: Uploads,
+    promises: Promises,
 }
 
 async fn answer<K: Keeper>(
@@ -57,7 +59,8 @@ async fn answer<K: Keeper>(
     let limits = intake.keeper.limits();
     let shown = match wish {
         Wish::Form => {
-            intake.may_send(None).await.map(|()| pages::form(language, &newsroom, limits))
+            let offer = intake.offers_files().await;
+            offer.map(|files| pages::form(language, &newsroom, limits, files))
         }
         Wish::Handout => return pages::handout(intake.keeper.handout()),
         Wish::Nowhere => Err(Problem::NoSuchPage),
@@ -86,17 +89,10 @@ struct Upload {
 }
 
 impl<K: Keeper> Intake<K> {
-    /// Everything that can be known before the body is read: better to refuse now than after an
-    /// hour's upload.
-    async fn may_send(&self, length: Option<u64>) -> Result<(), Problem> {
-        if length.is_some_and(|length| length > self.keeper.limits().max_tip_bytes) {
-            return Err(Problem::TooLarge);
-        }
+    /// Whether the form that is shown now has a field for files.
+    async fn offers_files(&self) -> Result<bool, Problem> {
         self.keeper.door().await?;
-        // a size class is at most half as large again as what it holds
-        let length = length.unwrap_or(0);
-        let needed = length.saturating_add(length / 2).saturating_add(SMALLEST_TIP);
-        if self.keeper.room().await? < needed { Err(Problem::NoRoom) } else { Ok(()) }
+        self.promises.offers_files(self.keeper.room().await?)
     }
 
     async fn submit(
@@ -106,14 +102,20 @@ impl<K: Keeper> Intake<K> {
     ) -> Result<Vec<FileFate>, Problem> {
         let Upload { language, circuit, boundary, length } = upload;
         let boundary = boundary.ok_or(Problem::NotTheForm)?;
-        self.may_send(length).await?;
+        // all that can be known before the body is read: better to refuse now than after an hour
+        if length.is_some_and(|length| length > self.keeper.limits().max_tip_bytes) {
+            return Err(Problem::TooLarge);
+        }
+        self.keeper.door().await?;
         let place = self.uploads.enter(circuit).await.ok_or(Problem::Busy)?;
-        let tip = form::read(&self.keeper, language, &boundary, length, body).await?;
+        let (keeper, promises) = (self.keeper.clone(), self.promises.clone());
+        let mut promise = Promise::new(keeper, promises, length).await?;
+        let tip = form::read(&self.keeper, language, &boundary, length, body, &mut promise).await?;
         let keeper = self.keeper.clone();
         // a task of its own: a tip that came whole is stored even if the connection breaks now
         let kept = tokio::spawn(async move {
             let fates = keeper.keep(tip).await;
-            drop(place);
+            drop((place, promise));
             fates
         });
         kept.await.unwrap_or(Err(Problem::Failed))

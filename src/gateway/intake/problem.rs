@@ -16,8 +16,10 @@ pub(crate) enum Problem {
     NoSuchMethod,
     /// The form is closed for everybody.
     Closed(Closed),
-    /// The store takes no tip of this size now.
+    /// The store takes no tip now.
     NoRoom,
+    /// The store, or the spool, takes no such files now, but words.
+    NoRoomForFiles,
     /// Too many uploads at once.
     Busy,
     /// Not sent by the form.
@@ -52,6 +54,7 @@ pub(crate) fn all() -> Vec<Problem> {
         Problem::NoSuchPage,
         Problem::NoSuchMethod,
         Problem::NoRoom,
+        Problem::NoRoomForFiles,
         Problem::Busy,
         Problem::NotTheForm,
         Problem::Malformed,
@@ -80,6 +83,7 @@ impl Problem {
                 (StatusCode::SERVICE_UNAVAILABLE, "closed")
             }
             Self::NoRoom => (StatusCode::INSUFFICIENT_STORAGE, "no-room"),
+            Self::NoRoomForFiles => (StatusCode::INSUFFICIENT_STORAGE, "no-room-for-files"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::NotTheForm => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-the-form"),
             Self::Malformed => (StatusCode::BAD_REQUEST, "malformed"),
@@ -121,7 +125,10 @@ impl From<StoreError> for Problem {
 impl From<std::io::Error> for Problem {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::NoRoom,
+            // the spool's disk: the store has an error of its own for this
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Self::NoRoomForFiles
+            }
             _ => Self::Failed,
         }
     }

@@ -71,13 +71,17 @@ impl Spooling {
     }
 
     /// Takes some of the present file's bytes.
-    pub(super) async fn write(&mut self, piece: Bytes) {
+    ///
+    /// # Errors
+    /// What keeps the thread from writing: nothing more need be sent then.
+    pub(super) async fn write(&mut self, piece: Bytes) -> io::Result<()> {
         self.written += u64::try_from(piece.len()).unwrap_or(u64::MAX);
         self.batch_bytes += piece.len();
         self.batch.push(piece);
         if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_PIECES {
-            self.hand_over().await;
+            self.hand_over().await?;
         }
+        Ok(())
     }
 
     /// The present file is whole; what follows is the next one's.
@@ -88,7 +92,7 @@ impl Spooling {
 
     /// All files, in the order they came.
     pub(super) async fn finish(mut self) -> io::Result<Vec<Box<dyn Content>>> {
-        self.hand_over().await;
+        self.hand_over().await?;
         drop(self.to_thread);
         let spool = self.thread.await.map_err(io::Error::other)??;
         let spool = Arc::new(Mutex::new(spool));
@@ -98,11 +102,18 @@ impl Spooling {
         Ok(self.files.into_iter().map(part).collect())
     }
 
-    async fn hand_over(&mut self) {
+    async fn hand_over(&mut self) -> io::Result<()> {
         self.batch_bytes = 0;
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_PIECES));
-        // a thread that has stopped has failed, and `finish` tells why
-        let _ = self.to_thread.send(batch).await;
+        if self.to_thread.send(batch).await.is_ok() {
+            return Ok(());
+        }
+        // a thread that has stopped has failed, and tells why
+        match (&mut self.thread).await {
+            Ok(Err(why)) => Err(why),
+            Ok(Ok(_)) => Err(io::Error::other("a spool was finished too early")),
+            Err(panic) => Err(io::Error::other(panic)),
+        }
     }
 }
 
@@ -170,7 +181,7 @@ pub(super) mod tests {
         let files = [vec![1; 300_000], vec![], vec![2; 5], vec![3; 70_000]];
         for file in &files {
             for piece in file.chunks(7_000) {
-                spooling.write(Bytes::copy_from_slice(piece)).await;
+                spooling.write(Bytes::copy_from_slice(piece)).await.unwrap();
             }
             spooling.end_file();
         }
@@ -193,7 +204,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn a_disk_that_fails_is_told_at_the_end() {
+    async fn a_disk_that_fails_is_told_while_bytes_come_and_at_the_end() {
         struct Full;
         impl Spooler for Full {
             fn write(&mut self, _: &[u8]) -> io::Result<()> {
@@ -204,9 +215,17 @@ pub(super) mod tests {
             }
         }
         let mut spooling = Spooling::start(|| Ok(Box::new(Full)));
-        for _ in 0..100 {
-            spooling.write(Bytes::from_static(b"x")).await;
+        let mut told = None;
+        for _ in 0..BATCH_PIECES * (BATCHES_WAITING + 2) {
+            told = told.or(spooling.write(Bytes::from_static(b"x")).await.err());
+            if told.is_some() {
+                break;
+            }
         }
+        assert_eq!(told.map(|error| error.kind()), Some(io::ErrorKind::StorageFull));
+
+        let mut spooling = Spooling::start(|| Ok(Box::new(Full)));
+        spooling.write(Bytes::from_static(b"x")).await.unwrap();
         spooling.end_file();
         let error = spooling.finish().await.err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);

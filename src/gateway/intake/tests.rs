@@ -28,6 +28,7 @@ use crate::{
         listener,
         pages::Newsroom,
         roster::Closed,
+        space::{Room, SMALLEST_TIP, WORTH_OFFERING},
     },
     tip::{RawTip, Uncleanable},
 };
@@ -59,7 +60,10 @@ struct Kept {
 struct StandIn {
     limits: Limits,
     closed: AtomicBool,
+    /// bytes of the store, of which 100,000 are kept for words
     room: AtomicU64,
+    /// of the spool
+    spool: AtomicU64,
     disk_is_full: bool,
     kept: Mutex<Vec<Kept>>,
 }
@@ -69,6 +73,7 @@ fn stand_in() -> StandIn {
         limits: limits(),
         closed: false.into(),
         room: u64::MAX.into(),
+        spool: u64::MAX.into(),
         disk_is_full: false,
         kept: Mutex::default(),
     }
@@ -99,8 +104,9 @@ impl Keeper for StandIn {
         if self.closed.load(SeqCst) { Err(Problem::Closed(Closed::Lapsed)) } else { Ok(()) }
     }
 
-    async fn room(&self) -> Result<u64, Problem> {
-        Ok(self.room.load(SeqCst))
+    async fn room(&self) -> Result<Room, Problem> {
+        let (words, spool) = (self.room.load(SeqCst), self.spool.load(SeqCst));
+        Ok(Room { words, files: words.saturating_sub(KEPT), spool, one_disk: false })
     }
 
     async fn keep(self: Arc<Self>, tip: RawTip) -> Result<Vec<FileFate>, Problem> {
@@ -120,6 +126,9 @@ impl Keeper for StandIn {
         Ok(Vec::new())
     }
 }
+
+/// What the stand-in keeps for tips without files.
+const KEPT: u64 = 100_000;
 
 const TYPE: &str = "multipart/form-data; boundary=b";
 
@@ -246,12 +255,126 @@ async fn a_closed_door_and_a_full_store_are_told_before_anything_is_sent() {
     assert!(get().await.0.is_success());
     let (status, _) = submit(&keeper, &[("files", Some("a"), &[7; 10_000])]).await;
     assert_eq!(status, StatusCode::INSUFFICIENT_STORAGE);
+    keeper.room.store(u64::MAX, SeqCst);
     keeper.closed.store(true, SeqCst);
     let (status, html) = get().await;
     assert!(status == StatusCode::SERVICE_UNAVAILABLE && !html.contains("<form"));
     let (status, _) = submit(&keeper, &[("message", None, b"hello")]).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(keeper.kept.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn words_are_taken_where_files_are_not() {
+    let keeper = Arc::new(stand_in());
+    let get = async || send(&keeper, "GET", "/en", TYPE, "").await;
+    let (words, file): (Part<'_>, Part<'_>) =
+        (("message", None, b"hi"), ("files", Some("a"), b"x"));
+    let no_file: Part<'_> = ("files", Some(""), b"");
+    let must_take_words_only = async || {
+        let (status, html) = get().await;
+        assert!(status.is_success() && !html.contains("type=\"file\""), "{html}");
+        assert!(html.contains("name=\"message\"") && html.contains("Files cannot be taken"));
+        let (status, html) = submit(&keeper, &[words, file]).await;
+        assert_eq!(status, StatusCode::INSUFFICIENT_STORAGE);
+        assert!(html.contains("파일") && html.contains("role=\"alert\""), "{html}");
+        assert!(submit(&keeper, &[words, no_file]).await.0.is_success());
+    };
+    keeper.room.store(KEPT + SMALLEST_TIP - 1, SeqCst);
+    must_take_words_only().await;
+    keeper.room.store(u64::MAX, SeqCst);
+    keeper.spool.store(0, SeqCst);
+    must_take_words_only().await;
+    keeper.spool.store(u64::MAX, SeqCst);
+    // a small file is taken if it comes, but no files are invited
+    keeper.room.store(KEPT + 2 * SMALLEST_TIP, SeqCst);
+    assert!(!get().await.1.contains("type=\"file\""));
+    assert!(submit(&keeper, &[words, file]).await.0.is_success());
+    keeper.room.store(KEPT + 2 * WORTH_OFFERING, SeqCst);
+    assert!(get().await.1.contains("type=\"file\""));
+    assert_eq!(keeper.kept.lock().unwrap().len(), 3);
+}
+
+/// An upload that has begun, as its sender sees it.
+struct Begun {
+    sender: tokio::sync::mpsc::UnboundedSender<io::Result<bytes::Bytes>>,
+    answer: tokio::task::JoinHandle<StatusCode>,
+}
+
+/// Begins to send `length` bytes to `router`, or says nothing of the length.
+fn begin(router: &Router, length: Option<u64>) -> Begun {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let stream = futures_util::stream::unfold(receiver, |mut receiver| async {
+        Some((receiver.recv().await?, receiver))
+    });
+    let stream: Body = Body::from_stream(stream);
+    let body = match length {
+        Some(length) => Body::new(Promised { stream, length }),
+        None => stream,
+    };
+    let request = Request::post("/en").header("content-type", TYPE).body(body).unwrap();
+    let answer = TowerToHyperService::new(router.clone()).call(request);
+    Begun { sender, answer: tokio::spawn(async { answer.await.unwrap().status() }) }
+}
+
+/// A body that says beforehand how long it is.
+struct Promised {
+    stream: Body,
+    length: u64,
+}
+
+impl hyper::body::Body for Promised {
+    type Data = bytes::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+        std::pin::Pin::new(&mut self.stream).poll_frame(context)
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        hyper::body::SizeHint::with_exact(self.length)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_uploads_are_not_promised_the_same_room() {
+    let large = Limits { max_tip_bytes: 1 << 30, stall_seconds: 5, ..limits() };
+    let keeper = Arc::new(StandIn { limits: large, ..stand_in() });
+    keeper.room.store(KEPT + 50 * (1 << 20), SeqCst);
+    let router = router_before(keeper.clone());
+    let first = begin(&router, Some(20 << 20));
+    // it has its promise once it is asked for more, and lets the others come
+    first.sender.send(Ok("--b\r\n".into())).unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let second = begin(&router, Some(20 << 20));
+    assert_eq!(second.answer.await.unwrap(), StatusCode::INSUFFICIENT_STORAGE);
+    drop(first.sender);
+    assert_eq!(first.answer.await.unwrap(), StatusCode::BAD_REQUEST);
+    let third = begin(&router, Some(20 << 20));
+    drop(third.sender);
+    assert_eq!(third.answer.await.unwrap(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn room_that_goes_in_mid_upload_ends_it() {
+    let large = Limits { max_tip_bytes: 1 << 30, ..limits() };
+    for (length, spool_too) in [(Some(512 << 20), false), (Some(512 << 20), true), (None, false)] {
+        let keeper = Arc::new(StandIn { limits: large.clone(), ..stand_in() });
+        let upload = begin(&router_before(keeper.clone()), length);
+        let send = |bytes: &[u8]| upload.sender.send(Ok(bytes::Bytes::copy_from_slice(bytes)));
+        let head = "--b\r\nContent-Disposition: form-data; name=\"files\"; filename=\"a\"\r\n\r\n";
+        send(head.as_bytes()).unwrap();
+        let less = if spool_too { &keeper.spool } else { &keeper.room };
+        less.store(KEPT + (10 << 20), SeqCst);
+        // ends when nobody takes any more: the answer is there long before the upload's end
+        let piece = vec![7; 1 << 20];
+        let sent = (0..512).take_while(|_| send(&piece).is_ok()).count();
+        assert_eq!(upload.answer.await.unwrap(), StatusCode::INSUFFICIENT_STORAGE, "{sent}");
+        assert!(keeper.kept.lock().unwrap().is_empty());
+    }
 }
 
 #[tokio::test]

@@ -239,6 +239,10 @@ mod tests {
             unreachable!()
         }
 
+        async fn probe(&self) -> Result<(), StoreError> {
+            unreachable!()
+        }
+
         async fn remove_item(&self, _: ItemKind, _: &str) -> Result<(), StoreError> {
             unreachable!()
         }

@@ -36,10 +36,15 @@ pub(crate) struct Newsroom {
     pub(crate) fingerprint: String,
 }
 
-/// The form.
-pub(crate) fn form(language: Language, newsroom: &Newsroom, limits: &Limits) -> Response {
+/// The form; without its field for `files` when there is room for words only.
+pub(crate) fn form(
+    language: Language,
+    newsroom: &Newsroom,
+    limits: &Limits,
+    files: bool,
+) -> Response {
     let say = Speaker::new(language, newsroom, limits);
-    page(StatusCode::OK, FormPage { say })
+    page(StatusCode::OK, FormPage { say, files })
 }
 
 /// A tip was stored. Nothing of what was sent is shown again.
@@ -114,6 +119,7 @@ fn problem_page(
 #[template(path = "form.html", config = "src/gateway/pages/askama.toml")]
 struct FormPage<'a> {
     say: Speaker<'a>,
+    files: bool,
 }
 
 #[derive(Template)]

@@ -38,7 +38,8 @@ async fn html(response: Response) -> String {
 fn pages(language: Language) -> Vec<Response> {
     let (newsroom, limits) = (newsroom(), limits());
     let mut pages = vec![
-        form(language, &newsroom, &limits),
+        form(language, &newsroom, &limits, true),
+        form(language, &newsroom, &limits, false),
         receipt(language, &newsroom, &limits, &fates::tests::one_of_each()),
     ];
     let nothing_left = Problem::NothingLeft(fates::tests::one_of_each());
@@ -89,7 +90,7 @@ async fn no_response_tells_more_than_it_must() {
 
 #[tokio::test]
 async fn the_policy_lets_in_the_style_of_the_page_and_nothing_else() {
-    let page = form(Language::English, &newsroom(), &limits());
+    let page = form(Language::English, &newsroom(), &limits(), true);
     let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
     let html = html(page).await;
     let style = html.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
@@ -105,7 +106,7 @@ async fn the_policy_lets_in_the_style_of_the_page_and_nothing_else() {
 #[tokio::test]
 async fn the_form_fits_in_eight_kilobytes_with_its_headers() {
     for language in language::ALL {
-        let page = form(language, &newsroom(), &limits());
+        let page = form(language, &newsroom(), &limits(), true);
         let headers = page.headers().iter().map(|(n, v)| n.as_str().len() + v.len() + 4);
         let size = headers.sum::<usize>() + html(page).await.len();
         assert!(size < 8000, "{language:?}: {size} bytes");
@@ -115,7 +116,7 @@ async fn the_form_fits_in_eight_kilobytes_with_its_headers() {
 #[tokio::test]
 async fn the_form_leads_to_the_publication() {
     for language in language::ALL {
-        let html = html(form(language, &newsroom(), &limits())).await;
+        let html = html(form(language, &newsroom(), &limits(), true)).await;
         assert_eq!(html.matches("<a href=\"/publication.tar\">").count(), 1);
     }
 }
@@ -125,7 +126,7 @@ async fn the_publication_is_sent_as_a_page_is() {
     let newsroom = crate::roster::testing::Newsroom::new(1);
     let publication = newsroom.publication().verify(newsroom.id()).unwrap();
     let tar = handout(Handout::new(&publication));
-    let page = form(Language::English, &self::newsroom(), &limits());
+    let page = form(Language::English, &self::newsroom(), &limits(), true);
     assert_eq!(tar.headers()[header::CONTENT_TYPE], "application/x-tar");
     for (name, value) in page.headers().iter().filter(|(name, _)| *name != header::CONTENT_TYPE) {
         assert_eq!(tar.headers().get(name), Some(value), "{name}");
@@ -135,7 +136,7 @@ async fn the_publication_is_sent_as_a_page_is() {
 
 #[tokio::test]
 async fn the_form_can_be_used_without_a_mouse_or_eyes() {
-    let html = html(form(Language::English, &newsroom(), &limits())).await;
+    let html = html(form(Language::English, &newsroom(), &limits(), true)).await;
     for control in ["message", "files"] {
         assert!(html.contains(&format!("<label for=\"{control}\">")));
         assert!(html.contains(&format!("id=\"{control}\" name=\"{control}\"")));

@@ -386,6 +386,36 @@ async fn a_full_store_refuses_and_keeps_what_it_has() {
 }
 
 #[tokio::test]
+async fn the_last_tenth_is_for_tips_without_files() {
+    let place = Folder::new();
+    let one = |class| age_file(class, 0).len() as u64 + 128;
+    // what is left after one with files is a tenth and a little more, and would hold another
+    let options = Options { quota_bytes: 10 * one(1), reserve_bytes: 0 };
+    let (store, _) = place.open_with(options).unwrap();
+    while store.put(test_envelope(1, 1), TODAY).await.is_ok() {}
+    let health = store.health().await.unwrap();
+    assert_eq!((health.envelopes, health.room, health.room_for_files), (9, one(1), 0));
+    store.put(test_envelope(0, 1), TODAY).await.unwrap();
+    assert!(matches!(store.put(test_envelope(1, 1), TODAY).await, Err(StoreError::Full)));
+    let health = store.health().await.unwrap();
+    assert_eq!(health.room, one(1) - one(0));
+}
+
+#[tokio::test]
+async fn a_probe_finds_what_a_tip_would() {
+    let place = Folder::new();
+    let store = place.open();
+    store.probe().await.unwrap();
+    assert_eq!(place.count("store/tmp"), 0);
+    for folder in ["store/tmp", "store/envelopes/7f", "store"] {
+        fs::rename(place.path(folder), place.path("away")).unwrap();
+        assert!(matches!(store.probe().await, Err(StoreError::Io(_))), "{folder}");
+        fs::rename(place.path("away"), place.path(folder)).unwrap();
+        store.probe().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn files_are_private_and_carry_no_time_of_the_day() {
     let place = Folder::new();
     let store = place.open();

@@ -203,6 +203,10 @@ impl Store for FileStore {
         Ok(findings?.iter().map(ToString::to_string).collect())
     }
 
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.blocking(|store| store.probe()).await
+    }
+
     async fn health(&self) -> Result<Health, StoreError> {
         self.blocking(|store| store.health()).await
     }

@@ -13,7 +13,9 @@ use crate::clock::Epoch;
 pub struct Options {
     /// Bytes that all envelopes together may have. Default: no limit but the disk's.
     pub quota_bytes: u64,
-    /// Bytes of the disk that are left free for everything else. Default: 64 MiB.
+    /// Bytes of the disk that no envelope takes: for what else is written there, for marks and
+    /// tombstones, without which nothing could be deleted from a full store, and for the copies of
+    /// the day's turn. Default: 64 MiB; `serve` chooses by the size of the disk.
     pub reserve_bytes: u64,
 }
 
@@ -23,6 +25,11 @@ impl Default for Options {
     }
 }
 
+/// Of all that a store can hold, this part is kept for tips without files.
+const PART_FOR_WORDS: u64 = 10;
+/// The day\'s turn leaves this part of the reserve free.
+const PART_BESIDE_COPIES: u64 = 4;
+
 /// What is stored, and what is being stored.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Ledger {
@@ -30,6 +37,8 @@ pub(super) struct Ledger {
     pub(super) bytes: u64,
     /// of envelopes that are being written
     pub(super) reserved: u64,
+    /// the part of `reserved` that the disk has not got yet
+    pub(super) unwritten: u64,
     /// in quarantine; see [`Health::missing`]
     pub(super) missing: u64,
     /// does not go down when envelopes go
@@ -39,41 +48,57 @@ pub(super) struct Ledger {
 impl Inner {
     pub(super) fn health(&self) -> Result<Health, StoreError> {
         let ledger = *lock(&self.ledger);
-        let room = self.room(ledger)?;
-        // of all that the store can ever hold: without a quota, the disk decides
-        let kept = ledger.bytes.saturating_add(room) / 10;
-        let room_for_files = room.saturating_sub(kept);
+        let (room, room_for_files) = self.room(ledger)?;
         let Ledger { envelopes, bytes, missing, highest_epoch, .. } = ledger;
         let missing = missing + lock(&self.unreadable).len();
         Ok(Health { envelopes, bytes, room, room_for_files, missing, highest_epoch })
     }
 
-    /// Bytes that may still be stored. What is being written counts in full, though part of it may
-    /// be on the disk already: a refusal too early is repaired by trying again.
-    fn room(&self, ledger: Ledger) -> io::Result<u64> {
-        let of_quota = self.options.quota_bytes.saturating_sub(ledger.bytes);
+    /// Bytes that may still be stored, and the same for tips with files.
+    fn room(&self, ledger: Ledger) -> io::Result<(u64, u64)> {
         let of_disk = self.folders.free()?.saturating_sub(self.options.reserve_bytes);
-        Ok(of_quota.min(of_disk).saturating_sub(ledger.reserved))
+        Ok(ledger.room(self.options.quota_bytes, of_disk))
     }
 
-    /// Bytes of the disk that nobody has been promised.
+    /// Bytes of the disk that the day's turn may have for its copies: nobody has been promised them.
+    /// The reserve is there for this, too; a part of it stays.
     pub(super) fn spare_disk(&self) -> io::Result<u64> {
-        let reserved = lock(&self.ledger).reserved;
-        let kept = self.options.reserve_bytes.saturating_add(reserved);
+        let unwritten = lock(&self.ledger).unwritten;
+        let kept = (self.options.reserve_bytes / PART_BESIDE_COPIES).saturating_add(unwritten);
         Ok(self.folders.free()?.saturating_sub(kept))
     }
 
-    pub(super) fn reserve(&self, bytes: u64) -> Result<Reservation<'_>, StoreError> {
+    /// Keeps room for an envelope of `bytes`, header and all.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] if there is none, or if it has files and would take of the tenth that
+    /// is kept for those without.
+    pub(super) fn reserve(
+        &self,
+        bytes: u64,
+        has_files: bool,
+    ) -> Result<Reservation<'_>, StoreError> {
         let mut ledger = lock(&self.ledger);
-        if self.room(*ledger)? < bytes {
+        let (room, room_for_files) = self.room(*ledger)?;
+        if bytes > if has_files { room_for_files } else { room } {
             return Err(StoreError::Full);
         }
         ledger.reserved += bytes;
-        Ok(Reservation { ledger: &self.ledger, bytes })
+        ledger.unwritten += bytes;
+        Ok(Reservation { ledger: &self.ledger, bytes, unwritten: bytes })
     }
 }
 
 impl Ledger {
+    /// `of_disk` is what the disk has left for envelopes; what is being written is on it in part.
+    fn room(&self, quota: u64, of_disk: u64) -> (u64, u64) {
+        let taken = self.bytes.saturating_add(self.reserved);
+        let of_quota = quota.saturating_sub(taken);
+        let room = of_quota.min(of_disk.saturating_sub(self.unwritten));
+        let kept = taken.saturating_add(room) / PART_FOR_WORDS;
+        (room, room.saturating_sub(kept))
+    }
+
     pub(super) fn add(&mut self, bytes: u64, epoch: Epoch) {
         self.envelopes += 1;
         self.bytes = self.bytes.saturating_add(bytes);
@@ -90,9 +115,17 @@ impl Ledger {
 pub(super) struct Reservation<'a> {
     ledger: &'a Mutex<Ledger>,
     bytes: u64,
+    unwritten: u64,
 }
 
 impl Reservation<'_> {
+    /// So many bytes more have been handed to the disk, whose free space is less by them now.
+    pub(super) fn wrote(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.unwritten);
+        self.unwritten -= bytes;
+        lock(self.ledger).unwritten -= bytes;
+    }
+
     pub(super) fn stored(self, epoch: Epoch) {
         lock(self.ledger).add(self.bytes, epoch);
     }
@@ -100,6 +133,49 @@ impl Reservation<'_> {
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        lock(self.ledger).reserved -= self.bytes;
+        let mut ledger = lock(self.ledger);
+        ledger.reserved -= self.bytes;
+        ledger.unwritten -= self.unwritten;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ledger(bytes: u64, reserved: u64, unwritten: u64) -> Ledger {
+        Ledger { bytes, reserved, unwritten, ..Ledger::default() }
+    }
+
+    #[test]
+    fn a_tenth_is_kept_of_all_that_the_store_can_hold() {
+        assert_eq!(ledger(0, 0, 0).room(1_000, u64::MAX), (1_000, 900));
+        assert_eq!(ledger(900, 0, 0).room(1_000, u64::MAX), (100, 0));
+        assert_eq!(ledger(850, 0, 0).room(1_000, u64::MAX), (150, 50));
+        // the disk is the tighter limit: it holds 400 and has 100
+        assert_eq!(ledger(400, 0, 0).room(1_000, 100), (100, 50));
+        // a quota that was lowered
+        assert_eq!(ledger(2_000, 0, 0).room(1_000, 100), (0, 0));
+        assert_eq!(ledger(0, 0, 0).room(u64::MAX, 0), (0, 0));
+    }
+
+    #[test]
+    fn what_is_being_written_counts_once() {
+        // nothing of it is on the disk, half of it, all of it
+        for unwritten in [200, 100, 0] {
+            let free = 500 - (200 - unwritten);
+            assert_eq!(ledger(100, 200, unwritten).room(u64::MAX, free), (300, 240));
+        }
+        assert_eq!(ledger(100, 200, 200).room(1_000, u64::MAX), (700, 600));
+    }
+
+    proptest! {
+        #[test]
+        fn no_numbers_overflow(bytes: u64, reserved: u64, unwritten: u64, quota: u64, free: u64) {
+            let (room, for_files) = ledger(bytes, reserved, unwritten).room(quota, free);
+            prop_assert!(for_files <= room && room <= quota.min(free));
+        }
     }
 }

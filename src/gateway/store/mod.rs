@@ -46,6 +46,7 @@ mod new_file;
 mod new_index;
 #[cfg(test)]
 mod openings;
+mod probe;
 mod putting;
 mod quarantine;
 mod recovery;
@@ -190,9 +191,11 @@ pub struct Health {
     pub envelopes: u64,
     /// Bytes of their files.
     pub bytes: u64,
-    /// Bytes that may still be stored (the lower of quota and free space).
+    /// Bytes that may still be stored: what the quota leaves or, if that is less, what the disk has
+    /// beyond its reserve. Envelopes that are being written have been subtracted.
     pub room: u64,
-    /// The same for tips with files: a tenth of the quota is kept for those without.
+    /// The same for tips with files. A tenth of all that the store can hold, now stored and still
+    /// to come, is kept for tips without: `room` less that tenth.
     pub room_for_files: u64,
     /// Envelopes that are stored and cannot be handed out: damaged ones in quarantine, and files
     /// that the disk does not give out. While there are any, a list is not all that was ever
@@ -278,7 +281,14 @@ pub trait Store: Send + Sync + 'static {
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
 
-    /// How full the store is.
+    /// Finds out whether an envelope could be stored, by writing something small durably and
+    /// removing it.
+    ///
+    /// # Errors
+    /// What [`Store::put`] would fail with, but for an envelope that is too large.
+    fn probe(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// How full the store is. Cheap: it is asked before each form.
     fn health(&self) -> impl Future<Output = Result<Health, StoreError>> + Send;
 
     /// The day's turn: hides in which order the envelopes of all days before `today` came, as far

@@ -16,6 +16,7 @@ use super::{
     Entry, StoreError,
     file_store::{Inner, finished},
     header::{self, EnvelopeHeader},
+    ledger::Reservation,
     new_file::NewFile,
     new_index::Change,
 };
@@ -40,7 +41,8 @@ impl Inner {
         given_up: &AtomicBool,
     ) -> Result<TipId, StoreError> {
         let bytes = envelope.len();
-        let reserved = self.reserve(bytes.saturating_add(header::LEN_U64))?;
+        let length = bytes.saturating_add(header::LEN_U64);
+        let mut reserved = self.reserve(length, envelope.has_files())?;
         let id = TipId(crate::random::bytes(&*self.entropy));
         let place = self.folders.envelope(id);
         if place.try_exists()? {
@@ -52,7 +54,7 @@ impl Inner {
         let sha256 = if small.is_some() {
             write_small(&mut file, &mut envelope, given_up)?
         } else {
-            self.write_large(&mut file, &mut envelope, given_up)?
+            self.write_large(&mut file, &mut envelope, &mut reserved, given_up)?
         };
         let entry = Entry { id, day, epoch: envelope.epoch(), class: envelope.class(), bytes };
         let header = EnvelopeHeader { entry, sha256 };
@@ -74,6 +76,7 @@ impl Inner {
         &self,
         file: &mut NewFile,
         envelope: &mut Envelope,
+        reserved: &mut Reservation<'_>,
         given_up: &AtomicBool,
     ) -> Result<[u8; 32], StoreError> {
         let promised = envelope.len();
@@ -81,7 +84,7 @@ impl Inner {
         // a written piece's memory is used again
         let (used, to_fill) = mpsc::channel();
         thread::scope(|scope| {
-            let writer = scope.spawn(|| self.write_pieces(file, to_write, &used));
+            let writer = scope.spawn(|| self.write_pieces(file, reserved, to_write, &used));
             let sealed = seal_pieces(envelope, given_up, pieces, &to_fill);
             let (sha256, written) = join(writer.join())?;
             sealed?;
@@ -96,6 +99,7 @@ impl Inner {
     fn write_pieces(
         &self,
         file: &mut NewFile,
+        reserved: &mut Reservation<'_>,
         pieces: mpsc::Receiver<Vec<u8>>,
         used: &mpsc::Sender<Vec<u8>>,
     ) -> Result<([u8; 32], u64), StoreError> {
@@ -110,6 +114,7 @@ impl Inner {
                 sum.update(&piece);
                 file.write(&piece)?;
                 let length = piece.len() as u64;
+                reserved.wrote(length);
                 (written, waiting) = (written + length, waiting + length);
                 piece.clear();
                 let _ = used.send(piece);
