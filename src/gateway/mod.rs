@@ -1,6 +1,7 @@
 //! The gateway: takes tips, seals them, keeps them, and hands them to reviewers. It can open
 //! nothing that has been sealed.
 
+pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod config;
@@ -15,7 +16,9 @@ pub mod pages;
 pub mod roster;
 pub mod serve;
 pub mod spool;
+pub mod status;
 pub mod store;
+mod store_commands;
 pub mod tls_key;
 
 use std::sync::Arc;

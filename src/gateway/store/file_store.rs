@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Seek, SeekFrom},
     ops::Range,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicBool},
@@ -11,7 +11,7 @@ use std::{
 use ring::digest::Context;
 
 use super::{
-    Entry, Finding, Health, ItemKind, Store, StoreError, StoredBody,
+    Entry, Finding, Health, ItemKind, Store, StoreError, StoredBody, files,
     folders::{self, Folders},
     header::{self, EnvelopeHeader},
     index::{Index, IndexError},
@@ -42,7 +42,7 @@ pub(super) struct Inner {
 }
 
 /// Why an envelope's file cannot be used.
-pub(super) enum Flaw {
+pub(in crate::gateway) enum Flaw {
     /// It is not there.
     Gone,
     /// It is not what was stored.
@@ -217,18 +217,7 @@ impl Inner {
 
     /// Opens an envelope's file and checks its header and length; it then stands at the body.
     pub(super) fn open_envelope(&self, id: TipId) -> Result<(File, EnvelopeHeader), Flaw> {
-        let mut file = folders::open_file(&self.folders.envelope(id))?;
-        let mut bytes = [0; header::LEN];
-        file.read_exact(&mut bytes)?;
-        let header = EnvelopeHeader::parse(&bytes).map_err(|e| Flaw::Damaged(e.to_string()))?;
-        if header.entry.id != id {
-            return Err(Flaw::Damaged("it is another envelope, under a wrong name".into()));
-        }
-        let length = file.metadata()?.len().checked_sub(header::LEN_U64);
-        if length != Some(header.entry.bytes) {
-            return Err(Flaw::Damaged("its length is wrong".into()));
-        }
-        Ok((file, header))
+        files::open_envelope(&self.folders.envelope(id), id)
     }
 
     /// Asks the index, if there is one; it is out of use once it has failed.

@@ -28,6 +28,7 @@ mod body;
 #[cfg(test)]
 mod faults;
 mod file_store;
+pub(in crate::gateway) mod files;
 mod finding;
 mod folders;
 pub mod header;
@@ -38,6 +39,7 @@ mod ledger;
 mod new_file;
 mod putting;
 mod recovery;
+mod returning;
 #[cfg(test)]
 mod suite;
 
@@ -59,6 +61,7 @@ pub use body::StoredBody;
 pub use file_store::FileStore;
 pub use finding::Finding;
 pub use ledger::Options;
+pub(in crate::gateway) use {file_store::Flaw, returning::PutBack};
 
 /// What the index and the desk know of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
