@@ -24,6 +24,8 @@ mod making;
 pub mod manifest;
 mod place;
 mod restoring;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 pub use about::About;
