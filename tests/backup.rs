@@ -155,7 +155,7 @@ fn nothing_else_is_in(newsroom: &Newsroom, backup: &Path) {
     let secret =
         |path: &str| lines(path).into_iter().find(|l| l.len() > 40 && !l.contains(' ')).unwrap();
     let tls_key = secret("gateway/tls-key.pem");
-    let der = data_encoding::BASE64.decode(tls_key[..40].as_bytes()).unwrap();
+    let der = data_encoding::BASE64.decode(tls_key.as_bytes()).unwrap();
     let secrets: Vec<Vec<u8>> = vec![
         tls_key.into_bytes(),
         der,

@@ -157,11 +157,8 @@ impl Status {
 impl StoreStatus {
     fn of(config: &Config) -> anyhow::Result<Self> {
         let root = &config.store;
-        match files::check_format(root) {
-            // `init` makes the folder, and the first start the store
-            Err(store::StoreError::NotAStore { .. }) if is_empty(root)? => {}
-            checked => checked?,
-        }
+        // `init` makes the folder, and the first start the store
+        files::is_store(root)?;
         let amount = files::amount(root)?;
         let disk = rustix::fs::statvfs(root)?;
         let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -194,10 +191,6 @@ fn room(store: &StoreStatus) -> u64 {
 fn percent(part: u64, all: u64) -> u64 {
     let percent = (u128::from(part) * 100).div_ceil(u128::from(all).max(1));
     if all == 0 { 100 } else { u64::try_from(percent).unwrap_or(100) }
-}
-
-fn is_empty(folder: &Path) -> io::Result<bool> {
-    Ok(std::fs::read_dir(folder)?.next().is_none())
 }
 
 fn turned_up_to(root: &Path) -> io::Result<Option<Day>> {
@@ -329,15 +322,16 @@ mod tests {
 
     #[test]
     fn each_thing_that_needs_hands_is_told() {
+        type Change = fn(&mut Status);
         let today = Day(20_779);
-        let warnings = |change: fn(&mut Status)| {
+        let warnings = |change: Change| {
             let mut status = well();
             change(&mut status);
             status.warn(true, today);
             status.warnings
         };
         assert!(warnings(|_| {}).is_empty());
-        let changes: [(fn(&mut Status), &str); 8] = [
+        let changes: [(Change, &str); 8] = [
             (|status| status.running = false, "not running"),
             (|status| status.store.used_percent = 81, "81 % full"),
             (|status| status.store.tips_with_files_are_refused = true, "with files are refused"),

@@ -95,7 +95,7 @@ fn told(flaw: &Flaw) -> String {
 /// # Errors
 /// A folder that is no store, or cannot be read.
 pub fn check_store(store: &Path, progress: Progress<'_>) -> Result<Vec<String>, StoreError> {
-    files::check_format(store)?;
+    files::is_store(store)?;
     let amount = files::amount(store)?;
     let (mut done, all) = (0, amount.bytes + amount.other_bytes);
     let mut findings = Vec::new();

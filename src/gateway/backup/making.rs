@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use indicatif::{HumanBytes, HumanCount};
 
 use super::{
@@ -104,7 +104,9 @@ pub fn make(
     progress: Progress<'_>,
 ) -> anyhow::Result<Made> {
     let store = &order.config.store;
-    files::check_format(store)?;
+    if !files::is_store(store)? {
+        bail!("{}: there is no store yet; the gateway makes it when it starts", store.display());
+    }
     place::check_apart(store, order.to)?;
     let place = Place::open(order.to)?;
     let mut notes = Vec::new();
@@ -248,10 +250,10 @@ impl Making<'_> {
             let sha256 = earlier.manifest.get(path)?;
             files::is_same(self.store, &earlier.folder, path, part).then_some(sha256)
         });
-        if let Some(sha256) = there {
-            if self.share(path)? {
-                return self.took(path, part, sha256);
-            }
+        if let Some(sha256) = there
+            && self.share(path)?
+        {
+            return self.took(path, part, sha256);
         }
         match self.copy(self.store.to_owned(), path, part)? {
             Ok(sha256) => self.took(path, part, sha256),

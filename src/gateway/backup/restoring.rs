@@ -3,7 +3,7 @@
 //! Nothing is overwritten and nothing is deleted. Rosters are not taken from a backup: the current
 //! publication must be there, so that nobody who was removed since can be brought back.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, os::unix::fs::MetadataExt, sync::Arc};
 
 use anyhow::{Context, anyhow, bail};
 use indicatif::HumanCount;
@@ -83,8 +83,9 @@ pub fn restore(
     progress: Progress<'_>,
 ) -> anyhow::Result<Restored> {
     check_newsroom(config, backup)?;
-    files::check_format(&backup.folder)?;
+    files::is_store(&backup.folder)?;
     check_publication(config, backup)?;
+    check_owner(config)?;
     let mut options = Options::default();
     options.quota_bytes = config.quota_bytes.unwrap_or(options.quota_bytes);
     let (store, findings) = FileStore::open(&config.store, entropy, options)?;
@@ -179,6 +180,19 @@ pub fn check_newsroom(config: &Config, backup: &Checked) -> anyhow::Result<()> {
             backup.about.newsroom,
             config.file.display(),
             config.newsroom
+        );
+    }
+    Ok(())
+}
+
+/// What comes back must be the gateway's own, or it could not read it.
+fn check_owner(config: &Config) -> anyhow::Result<()> {
+    let store = config.store.metadata().or_else(|_| config.file.metadata());
+    let store = store.with_context(|| format!("{}", config.file.display()))?;
+    if store.uid() != rustix::process::geteuid().as_raw() {
+        bail!(
+            "run this as the user that the gateway runs as, such as `runuser -u sealpost -- \
+             sealpost-gateway restore …`: else the gateway could not read what comes back"
         );
     }
     Ok(())

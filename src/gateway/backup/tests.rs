@@ -107,7 +107,9 @@ fn config(folder: &Path, newsroom: &Newsroom) -> Config {
          [[listener]]\nkind = \"unix\"\npath = \"tips.sock\"\nserves = \"tips\"\n",
         newsroom.id()
     );
-    Config::parse(&text, &folder.join("gateway.toml")).unwrap()
+    let file = folder.join("gateway.toml");
+    fs::write(&file, text).unwrap();
+    Config::load(&file).unwrap()
 }
 
 fn envelope(number: u8) -> String {
@@ -471,4 +473,53 @@ async fn a_place_for_backups_is_another_than_the_stores() {
     let order = Order { config: &other, to: &to, keep: None, today: TODAY };
     let refused = make(&order, &SystemEntropy::new(), &mut |_, _| {}).unwrap_err().to_string();
     assert!(refused.contains("another newsroom"), "{refused}");
+}
+
+#[tokio::test]
+async fn names_that_vanish_or_lead_to_a_copy_meanwhile_are_borne() {
+    let fixture = Fixture::new().await;
+    let gateway = fixture.open();
+    let path = |file: &str| fixture.path("store").join(file);
+    // in the folder of the first, and listed with it
+    let neighbour = TipId([[1; 15].as_slice(), &[9]].concat().try_into().unwrap());
+    let of_neighbour = format!("envelopes/01/{neighbour}");
+    let body = [9; 10];
+    let sha256 = digest(&SHA256, &body).as_ref().try_into().unwrap();
+    let class = SizeClass::from_index(0).unwrap();
+    let entry = Entry { id: neighbour, day: TODAY, epoch: Epoch(2_968), class, bytes: 10 };
+    let bytes = [&EnvelopeHeader { entry, sha256 }.encode()[..], &body].concat();
+    fs::write(path(&of_neighbour), bytes).unwrap();
+
+    let order =
+        Order { config: &fixture.config, to: &fixture.path("backups"), keep: None, today: TODAY };
+    let mut files = 0;
+    let mut meanwhile = |_, _| {
+        files += 1;
+        // the format, then the first envelope
+        if files == 2 {
+            for id in [TipId([1; 16]), neighbour] {
+                delete(&gateway, id);
+            }
+            fs::copy(path(&envelope(2)), path("tmp/copy")).unwrap();
+            fs::rename(path("tmp/copy"), path(&envelope(2))).unwrap();
+        }
+    };
+    let made = make(&order, &SystemEntropy::new(), &mut meanwhile).unwrap();
+    assert_eq!((made.about.envelopes, made.troubles.len()), (1, 0), "{:?}", made.troubles);
+    assert_eq!(fs::read(made.folder.join(envelope(2))).unwrap(), file(2));
+    let checked = check(&made.folder);
+    assert_eq!(checked.troubles, [""; 0]);
+    let length = |path: &str| made.folder.join(path).metadata().unwrap().len();
+    let bytes = checked.sound.iter().map(|(path, _)| length(path));
+    assert_eq!(bytes.sum::<u64>(), made.about.bytes);
+}
+
+/// Deletes an envelope from where nothing can be awaited.
+fn delete(store: &FileStore, id: TipId) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(store.delete(id)).unwrap();
+        });
+    });
 }

@@ -82,3 +82,27 @@ fn sync_folders(folder: &Path) -> io::Result<()> {
     }
     disk::sync_folder(folder)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn either_way_of_syncing_gives_the_same() {
+        for each in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let writer = Writer { each, ..Writer::create(folder.path().join("new")).unwrap() };
+            writer.folder_of("a/b/file").unwrap();
+            let mut file = writer.file("a/b/file").unwrap();
+            file.write_all(b"x").unwrap();
+            writer.finish(&file, Day(20_779)).unwrap();
+            assert!(writer.file("a/b/file").is_err(), "nothing is overwritten");
+            writer.link(&writer.root().join("a/b/file"), "a/link").unwrap();
+            writer.remove("a/b/file").unwrap();
+            writer.sync().unwrap();
+            assert_eq!(fs::read(writer.root().join("a/link")).unwrap(), b"x");
+        }
+    }
+}

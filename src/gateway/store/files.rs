@@ -97,13 +97,12 @@ impl From<Flaw> for Trouble {
     }
 }
 
-/// Refuses what is no store, or one of a later format.
+/// True for a store, false for an empty folder, in which there will be one.
 ///
 /// # Errors
 /// [`StoreError::NotAStore`], [`StoreError::Newer`], [`StoreError::Io`].
-pub(in crate::gateway) fn check_format(root: &Path) -> Result<(), StoreError> {
-    let folder = root.to_owned();
-    folders::read_format(root)?.map_or(Err(StoreError::NotAStore { folder }), |_| Ok(()))
+pub(in crate::gateway) fn is_store(root: &Path) -> Result<bool, StoreError> {
+    Ok(folders::read_format(root)?.is_some())
 }
 
 /// True while a process has the store in `root` open. Looking takes the lock for a moment, shared,
@@ -124,10 +123,12 @@ pub(in crate::gateway) fn is_in_use(root: &Path) -> io::Result<bool> {
 }
 
 /// The paths, relative to `root`, of all that may lie in a store but its index, its lock and what
-/// is not finished: in parts, each in order. Shards of envelopes come first, in order of id.
+/// is not finished, in order: those of envelopes first.
 pub(in crate::gateway) fn folders_of_a_store() -> impl Iterator<Item = String> {
     let shards = (0..=u8::MAX).map(|shard| format!("envelopes/{shard:02x}"));
-    shards.chain(Kind::ALL.iter().map(|kind| format!("items/{}", kind.folder())))
+    let mut kinds = Kind::ALL.map(Kind::folder);
+    kinds.sort_unstable();
+    shards.chain(kinds.into_iter().map(|kind| format!("items/{kind}")))
 }
 
 /// The paths, relative to `root`, of the files anywhere below `root/folder`, in order. A folder that
@@ -150,13 +151,13 @@ pub(in crate::gateway) fn below(root: &Path, folder: &str) -> io::Result<Vec<Str
 /// # Errors
 /// A folder that cannot be read.
 pub(in crate::gateway) fn strangers(root: &Path) -> io::Result<Vec<String>> {
+    let ours: BTreeSet<String> = folders_of_a_store().collect();
     let mut strangers = Vec::new();
     for folder in ["envelopes", "items"] {
         let entries = match folders::names(&root.join(folder)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             names => names?.into_iter().map(|name| format!("{folder}/{name}")),
         };
-        let ours: BTreeSet<String> = folders_of_a_store().collect();
         strangers.extend(entries.filter(|path| !ours.contains(path)));
     }
     Ok(strangers)
