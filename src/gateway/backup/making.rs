@@ -84,8 +84,11 @@ impl fmt::Display for Made {
             HumanBytes(copied)
         )?;
         match &self.earlier {
-            Some(earlier) => write!(f, ", the others are shared with {earlier}.")?,
-            None => write!(f, ".")?,
+            // the format is neither envelope nor item
+            Some(earlier) if files <= envelopes + items => {
+                write!(f, ", the others are shared with {earlier}.")?;
+            }
+            _ => write!(f, ".")?,
         }
         if !self.removed.is_empty() {
             write!(f, " Removed {}.", self.removed.join(", "))?;
@@ -230,8 +233,8 @@ impl Making<'_> {
         }
         self.take_out_deleted()?;
         self.keep_lost()?;
-        let about = self.about(order);
         let manifest = self.manifest.encode();
+        let about = self.about(order, &manifest);
         self.write(MANIFEST, &manifest)?;
         self.write(ABOUT, &about.encode()?)?;
         self.writer.sync()?;
@@ -386,7 +389,7 @@ impl Making<'_> {
         Ok(())
     }
 
-    fn about(&self, order: &Order<'_>) -> About {
+    fn about(&self, order: &Order<'_>, manifest: &[u8]) -> About {
         let parts = || self.manifest.lines().iter().filter_map(|line| Part::at(&line.path));
         let is_envelope = |part: &Part| matches!(part, Part::Envelope(_));
         let version = |part| match part {
@@ -401,7 +404,7 @@ impl Making<'_> {
             items: parts().filter(|part| matches!(part, Part::Item(..))).count() as u64,
             bytes: self.bytes,
             roster_version: parts().filter_map(version).max().unwrap_or(0),
-            manifest_sha256: about::hex(&sha256(&self.manifest.encode())),
+            manifest_sha256: about::hex(&sha256(manifest)),
         }
     }
 
