@@ -15,6 +15,7 @@ use std::{
 };
 
 use ring::digest::{SHA256, digest};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sealpost::{
     clock::{Day, Epoch},
     gateway::store::{Entry, FileStore, Options, Store as _, header::EnvelopeHeader},
@@ -274,6 +275,16 @@ fn names_are_exchanged_and_vanish_meanwhile() {
                 }
                 for (number, path) in stay.iter().enumerate() {
                     fs::rename(copy(number), path).unwrap();
+                }
+                // and folders made anew take the old ones' names
+                for shard in stay.iter().map(|path| path.parent().unwrap()).step_by(7) {
+                    let (new, flags) = (store.join("tmp/folder"), RenameFlags::EXCHANGE);
+                    fs::create_dir(&new).unwrap();
+                    for path in files_below(shard) {
+                        fs::hard_link(&path, new.join(path.file_name().unwrap())).unwrap();
+                    }
+                    renameat_with(CWD, &new, CWD, shard, flags).unwrap();
+                    fs::remove_dir_all(&new).unwrap();
                 }
                 // as a deletion does: the tombstone, then the name
                 if let Some((path, tombstone)) = deletions.next() {

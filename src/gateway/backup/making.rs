@@ -135,6 +135,7 @@ pub fn make(
         copied: (0, 0),
         told: BTreeSet::new(),
         deleted: BTreeSet::new(),
+        gone: Vec::new(),
         notes,
         troubles: Vec::new(),
         done: 0,
@@ -208,6 +209,8 @@ struct Making<'a> {
     /// Paths with which something is wrong.
     told: BTreeSet<String>,
     deleted: BTreeSet<TipId>,
+    /// Listed, and not there any more.
+    gone: Vec<String>,
     notes: Vec<String>,
     troubles: Vec<String>,
     done: u64,
@@ -221,6 +224,9 @@ impl Making<'_> {
         for folder in files::folders_of_a_store() {
             // as in a store, also where nothing lies
             self.writer.folder_of(&format!("{folder}/x"))?;
+            if folder.starts_with("envelopes/") && !self.store.join(&folder).try_exists()? {
+                self.troubles.push(format!("{folder} is missing: check the disk"));
+            }
             for path in files::below(self.store, &folder).with_context(|| folder.clone())? {
                 match Part::at(&path) {
                     Some(part) => self.take(&path, &part)?,
@@ -231,6 +237,7 @@ impl Making<'_> {
         for path in files::strangers(self.store)? {
             self.stranger(&path);
         }
+        self.look_again()?;
         self.take_out_deleted()?;
         self.keep_lost()?;
         let manifest = self.manifest.encode();
@@ -260,8 +267,10 @@ impl Making<'_> {
         }
         match self.copy(self.store.to_owned(), path, part)? {
             Ok(sha256) => self.took(path, part, sha256),
-            // deleted meanwhile; if it was not, its absence is noticed at the end
-            Err(Flaw::Gone) => Ok(()),
+            Err(Flaw::Gone) => {
+                self.gone.push(path.to_owned());
+                Ok(())
+            }
             Err(Flaw::Damaged(reason)) => self.amiss(path, part, &format!("is damaged ({reason})")),
             Err(Flaw::Unreadable(error)) => {
                 self.amiss(path, part, &format!("cannot be read ({error})"))
@@ -353,6 +362,24 @@ impl Making<'_> {
         }
         self.took(path, part, sha256)?;
         Ok(Some(name))
+    }
+
+    /// What had gone must have been deleted. Items may go without a word.
+    fn look_again(&mut self) -> anyhow::Result<()> {
+        for path in std::mem::take(&mut self.gone) {
+            let Some(part @ Part::Envelope(id)) = Part::at(&path) else { continue };
+            if !self.deleted.contains(&id) {
+                self.take(&path, &part)?;
+            }
+        }
+        for path in std::mem::take(&mut self.gone) {
+            self.told.insert(path.clone());
+            self.troubles.push(format!(
+                "{path} went while it was to be copied, and was not deleted: check the disk, and \
+                 make another backup"
+            ));
+        }
+        Ok(())
     }
 
     fn take_out_deleted(&mut self) -> anyhow::Result<()> {

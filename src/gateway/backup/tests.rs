@@ -502,6 +502,14 @@ async fn names_that_vanish_or_lead_to_a_copy_meanwhile_are_borne() {
             }
             fs::copy(path(&envelope(2)), path("tmp/copy")).unwrap();
             fs::rename(path("tmp/copy"), path(&envelope(2))).unwrap();
+            // its folder, too: another one with the same name in it
+            fs::create_dir(path("tmp/02")).unwrap();
+            let name = TipId([2; 16]).to_string();
+            fs::hard_link(path(&envelope(2)), path("tmp/02").join(name)).unwrap();
+            let flags = rustix::fs::RenameFlags::EXCHANGE;
+            let (new, old) = (path("tmp/02"), path("envelopes/02"));
+            rustix::fs::renameat_with(rustix::fs::CWD, new, rustix::fs::CWD, old, flags).unwrap();
+            fs::remove_dir_all(path("tmp/02")).unwrap();
         }
     };
     let made = make(&order, &SystemEntropy::new(), &mut meanwhile).unwrap();
@@ -512,6 +520,28 @@ async fn names_that_vanish_or_lead_to_a_copy_meanwhile_are_borne() {
     let length = |path: &str| made.folder.join(path).metadata().unwrap().len();
     let bytes = checked.sound.iter().map(|(path, _)| length(path));
     assert_eq!(bytes.sum::<u64>(), made.about.bytes);
+}
+
+#[tokio::test]
+async fn what_goes_and_was_not_deleted_is_told() {
+    let fixture = Fixture::new().await;
+    let path = |file: &str| fixture.path("store").join(file);
+    let neighbour = format!("envelopes/01/01{}", "1".repeat(30));
+    fs::copy(path(&envelope(2)), path(&neighbour)).unwrap();
+    let order =
+        Order { config: &fixture.config, to: &fixture.path("backups"), keep: None, today: TODAY };
+    let mut files = 0;
+    let mut meanwhile = |_, _| {
+        files += 1;
+        if files == 2 {
+            fs::remove_file(path(&neighbour)).unwrap();
+            fs::remove_dir_all(path("envelopes/02")).unwrap();
+        }
+    };
+    let made = make(&order, &SystemEntropy::new(), &mut meanwhile).unwrap();
+    assert_eq!((made.about.envelopes, made.troubles.len()), (1, 2), "{:?}", made.troubles);
+    assert!(made.troubles[0].starts_with("envelopes/02 is missing"), "{:?}", made.troubles);
+    assert!(made.troubles[1].starts_with(&neighbour), "{:?}", made.troubles);
 }
 
 /// Deletes an envelope from where nothing can be awaited.
