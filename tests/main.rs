@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something unforeseen happens")]
 #![expect(clippy::print_stderr, reason = "what is skipped is said")]
 
+mod backup;
 mod canaries;
 mod change_of_key;
 mod cleaning_corpus;

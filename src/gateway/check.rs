@@ -236,7 +236,7 @@ fn store_folder(folder: &Path) -> Finding {
 
 /// Whether the clock is behind the highest epoch that the store remembers. Stored envelopes may know
 /// of a higher one; `serve` asks them too.
-fn epochs_seen(config: &Config, now: Timestamp) -> Option<Finding> {
+pub(super) fn epochs_seen(config: &Config, now: Timestamp) -> Option<Finding> {
     // a folder that cannot be read is told as such
     let seen = store::epochs_seen(&config.store).ok()??;
     Some(if config.epoch.epoch(now) < seen {

@@ -2,23 +2,23 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program's output")]
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     check::{self, Finding, Level},
     config::Config,
     init::{self, InitArgs},
     serve,
-    store::{FileStore, Options, Store},
+    store_commands::{
+        BackupArgs, RestoreArgs, StatusArgs, VerifyArgs, backup, restore, status, verify,
+    },
     tls_key::{NextArgs, make_next},
 };
 use crate::{
     clean_command::{self, CleanArgs},
     clock::{Clock, SystemClock},
-    random::SystemEntropy,
 };
 
 /// Takes tips from sources, seals them to a newsroom's reviewers, keeps them, and can open none
@@ -56,12 +56,10 @@ enum Command {
         config: PathBuf,
     },
     NextTlsKey(NextArgs),
-    /// Re-read the whole store and tell what is damaged. The gateway must not be running.
-    Verify {
-        /// The configuration file.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Status(StatusArgs),
+    Verify(VerifyArgs),
+    Backup(BackupArgs),
+    Restore(RestoreArgs),
     Clean(CleanArgs),
 }
 
@@ -90,7 +88,10 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
             println!("{made}");
             ExitCode::SUCCESS
         }),
-        Command::Verify { config } => verify(&config),
+        Command::Status(args) => status(&args),
+        Command::Verify(args) => verify(&args),
+        Command::Backup(args) => backup(&args),
+        Command::Restore(args) => restore(&args),
         Command::Clean(args) => clean_command::run(&args),
     };
     done.unwrap_or_else(|error| {
@@ -113,30 +114,6 @@ fn check(path: &std::path::Path, connect: bool) -> anyhow::Result<ExitCode> {
     Ok(if has_problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn verify(path: &std::path::Path) -> anyhow::Result<ExitCode> {
-    let config = Config::load(path)?;
-    let entropy = Arc::new(SystemEntropy::new());
-    let (store, opening) = FileStore::open(&config.store, entropy, Options::default())?;
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {eta}") {
-        bar.set_style(style);
-    }
-    let progress = |done, of| {
-        bar.set_length(of);
-        bar.set_position(done);
-    };
-    let findings = small_runtime()?.block_on(store.verify(&progress))?;
-    bar.finish_and_clear();
-    let lines: Vec<String> = opening.iter().map(ToString::to_string).chain(findings).collect();
-    for line in &lines {
-        println!("{line}");
-    }
-    if lines.is_empty() {
-        println!("The store is whole.");
-    }
-    Ok(if lines.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn small_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+pub(super) fn small_runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

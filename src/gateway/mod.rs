@@ -1,6 +1,7 @@
 //! The gateway: takes tips, seals them, keeps them, and hands them to reviewers. It can open
 //! nothing that has been sealed.
 
+pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod config;
@@ -17,7 +18,9 @@ pub mod roster;
 pub mod serve;
 mod space;
 pub mod spool;
+pub mod status;
 pub mod store;
+mod store_commands;
 pub mod tls_key;
 pub mod upkeep;
 pub mod watch;

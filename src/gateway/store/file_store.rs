@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, Seek, SeekFrom},
     ops::Range,
     path::Path,
     sync::{
@@ -14,7 +14,7 @@ use std::{
 use ring::digest::Context;
 
 use super::{
-    Entry, Finding, Health, ItemKind, Store, StoreError, StoredBody, Turned, clean,
+    Entry, Finding, Health, ItemKind, Store, StoreError, StoredBody, Turned, clean, files,
     folders::{self, Folders},
     group_sync::GroupSync,
     header::{self, EnvelopeHeader},
@@ -58,7 +58,7 @@ pub(super) struct Inner {
 }
 
 /// Why an envelope's file cannot be used.
-pub(super) enum Flaw {
+pub(in crate::gateway) enum Flaw {
     /// It is not there.
     Gone,
     /// It is not what was stored.
@@ -309,25 +309,14 @@ impl Inner {
 
     /// Opens an envelope's file and checks its header and length; it then stands at the body.
     pub(super) fn open_envelope(&self, id: TipId) -> Result<(File, EnvelopeHeader), Flaw> {
-        let mut file = match folders::open_file(&self.folders.envelope(id)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        match files::open_envelope(&self.folders.envelope(id), id) {
+            Err(Flaw::Gone) => {
                 let folder = self.folders.shard(folders::shard_of(id));
                 // with its whole folder away, the envelope is not gone
-                return Err(self.folders.find(&folder).map_or_else(Flaw::from, |()| Flaw::Gone));
+                Err(self.folders.find(&folder).map_or_else(Flaw::from, |()| Flaw::Gone))
             }
-            opened => opened?,
-        };
-        let mut bytes = [0; header::LEN];
-        file.read_exact(&mut bytes)?;
-        let header = EnvelopeHeader::parse(&bytes).map_err(|e| Flaw::Damaged(e.to_string()))?;
-        if header.entry.id != id {
-            return Err(Flaw::Damaged("it is another envelope, under a wrong name".into()));
+            opened => opened,
         }
-        let length = file.metadata()?.len().checked_sub(header::LEN_U64);
-        if length != Some(header.entry.bytes) {
-            return Err(Flaw::Damaged("its length is wrong".into()));
-        }
-        Ok((file, header))
     }
 }
 

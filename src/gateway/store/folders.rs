@@ -15,6 +15,9 @@ use crate::{random::Entropy, tip::TipId};
 /// The newest format this program knows.
 pub(super) const FORMAT: u32 = 1;
 
+/// Bytes of a `format` file.
+pub(super) const MAX_FORMAT: usize = 64;
+
 /// An opened store's folders. While it lives, no other process can open the store.
 pub(super) struct Folders {
     root: PathBuf,
@@ -290,24 +293,17 @@ fn make_root(root: &Path) -> Result<(), StoreError> {
 
 /// The format's number, or `None` in a folder that is empty or was left while it was being made
 /// into a store. Changes nothing.
-fn read_format(root: &Path) -> Result<Option<u32>, StoreError> {
+pub(super) fn read_format(root: &Path) -> Result<Option<u32>, StoreError> {
     let no_store = || StoreError::NotAStore { folder: root.to_owned() };
-    let text = match read_file(&root.join("format"), 64) {
+    let text = match read_file(&root.join("format"), MAX_FORMAT) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return if is_begun(root)? { Ok(None) } else { Err(no_store()) };
         }
         Err(error) => return Err(error.into()),
     };
-    let number = std::str::from_utf8(&text)
-        .ok()
-        .and_then(|text| text.strip_prefix("sealpost store "))
-        .and_then(|text| text.strip_suffix('\n'))
-        .and_then(|text| text.parse::<u32>().ok())
-        .ok_or_else(no_store)?;
-    match number {
-        0 => Err(no_store()),
-        1..=FORMAT => Ok(Some(number)),
+    match parse_format(&text).ok_or_else(no_store)? {
+        number @ 1..=FORMAT => Ok(Some(number)),
         found => Err(StoreError::Newer { folder: root.to_owned(), found }),
     }
 }
@@ -341,6 +337,14 @@ fn has_no_file(folder: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// The number in a `format` file, known to this program or not; never 0.
+pub(super) fn parse_format(file: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(file).ok()?;
+    let number = text.strip_prefix("sealpost store ")?.strip_suffix('\n')?;
+    number.parse().ok().filter(|number| *number > 0)
+}
+
+/// The first thing that a new store gets, so that a store without it is never taken for one.
 fn write_format(root: &Path) -> io::Result<()> {
     let new = root.join("format.new");
     let mut file =

@@ -34,6 +34,7 @@ pub mod clean;
 #[cfg(test)]
 mod faults;
 mod file_store;
+pub(in crate::gateway) mod files;
 mod finding;
 mod folders;
 mod group_sync;
@@ -51,6 +52,7 @@ mod putting;
 mod quarantine;
 mod recovery;
 mod reorder;
+mod returning;
 #[cfg(test)]
 mod suite;
 #[cfg(test)]
@@ -81,6 +83,7 @@ pub use file_store::FileStore;
 pub use finding::Finding;
 pub use ledger::Options;
 pub use recovery::Opening;
+pub(in crate::gateway) use {file_store::Flaw, returning::PutBack};
 
 /// What the index and the desk know of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,140 @@
+//! What a backup holds, put back into the store: only what is missing, never over something else.
+
+use std::{
+    fs, io,
+    path::Path,
+    sync::{Arc, PoisonError},
+};
+
+use super::{
+    FileStore, StoreError,
+    file_store::{Flaw, Inner, lock},
+    files::{self, Trouble},
+    folders, header,
+    item::Kind,
+    new_file::NewFile,
+    new_index::Change,
+};
+use crate::tip::TipId;
+
+/// What became of something that was to be put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum PutBack {
+    /// It was missing, and is there again.
+    Back,
+    /// It is there.
+    There,
+    /// Its envelope has been deleted since, or, for a tombstone, has not: it was left out.
+    LeftOut,
+}
+
+/// Nothing here is asked for while a gateway serves: who calls has opened the store for that.
+impl FileStore {
+    /// Puts back the envelope in `file`, durably, unless it is there or has been deleted. A damaged
+    /// one in quarantine has then been replaced, and goes. Blocks.
+    ///
+    /// # Errors
+    /// A flaw of `file`, or, as [`Trouble::Taker`], what the store's disk says; nothing has been
+    /// put back then, and asking again is safe.
+    pub(in crate::gateway) fn put_back(&self, id: TipId, file: &Path) -> Result<PutBack, Trouble> {
+        let store: &Arc<Inner> = &self.0;
+        if store.is_deleted(id).map_err(|error| Trouble::Taker(as_io(error)))? {
+            return Ok(PutBack::LeftOut);
+        }
+        match store.open_envelope(id) {
+            Ok(_) => return Ok(PutBack::There),
+            Err(Flaw::Gone) => {}
+            Err(Flaw::Unreadable(error)) => return Err(Trouble::Taker(error)),
+            Err(Flaw::Damaged(reason)) => store.quarantine_envelope(id, &reason),
+        }
+        store.copy_in(id, file)?;
+        store.forget_damaged(id).map_err(Trouble::Taker)?;
+        Ok(PutBack::Back)
+    }
+
+    /// Puts back an item, durably, unless one of its key is there; a tombstone only where there is
+    /// no envelope: nothing is deleted by a backup. Blocks.
+    ///
+    /// # Errors
+    /// What the store says; asking again is safe.
+    pub(in crate::gateway) fn put_back_item(
+        &self,
+        kind: Kind,
+        key: &str,
+        content: &[u8],
+    ) -> Result<PutBack, StoreError> {
+        let store = &self.0;
+        // keys of marks begin with the id of their envelope
+        let id = key.get(..32).and_then(folders::id_of);
+        let of_envelope = match (kind, id) {
+            (Kind::Tombstone, Some(id)) => store.folders.envelope(id).try_exists()?,
+            (Kind::Deletion | Kind::Purge, Some(id)) => {
+                // what is marked now, on an envelope that is there, is what reviewers want now
+                store.is_deleted(id)? || store.folders.envelope(id).try_exists()?
+            }
+            (Kind::Fetched, Some(id)) => store.is_deleted(id)?,
+            _ => false,
+        };
+        if of_envelope {
+            return Ok(PutBack::LeftOut);
+        }
+        if store.folders.item(kind, key).try_exists()? {
+            return Ok(PutBack::There);
+        }
+        store.put_item(kind, key, content)?;
+        Ok(PutBack::Back)
+    }
+}
+
+impl Inner {
+    fn copy_in(&self, id: TipId, from: &Path) -> Result<(), Trouble> {
+        let (_, header) = files::open_envelope(from, id)?;
+        let length = header.entry.bytes.saturating_add(header::LEN_U64);
+        let needed = length.saturating_add(self.options.reserve_bytes);
+        if self.folders.free().map_err(Trouble::Taker)? < needed {
+            return Err(Trouble::Taker(io::ErrorKind::StorageFull.into()));
+        }
+        let mut file = NewFile::create(&self.folders, &*self.entropy).map_err(Trouble::Taker)?;
+        files::read_envelope(from, id, &mut |piece| file.write(piece))?;
+        let file = file.finish(header.entry.day, None).map_err(Trouble::Taker)?;
+        let _changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
+        self.before_placing(header.entry.day);
+        file.place(&self.folders.envelope(id), None).map_err(Trouble::Taker)?;
+        lock(&self.ledger).add(length, header.entry.epoch);
+        self.change_index(Change::Put(header.entry));
+        Ok(())
+    }
+
+    /// Removes what lies in quarantine of an envelope that is there again.
+    fn forget_damaged(&self, id: TipId) -> io::Result<()> {
+        let folder = self.folders.quarantine();
+        let name = folders::file_name(id);
+        let mut gone = false;
+        for there in folders::names(&folder)? {
+            if there.strip_prefix(&*name).is_some_and(is_no_name) {
+                fs::remove_file(folder.join(there))?;
+                gone = true;
+            }
+        }
+        if gone {
+            folders::sync(&folder)?;
+            let mut ledger = lock(&self.ledger);
+            ledger.missing = ledger.missing.saturating_sub(1);
+        }
+        Ok(())
+    }
+}
+
+fn as_io(error: StoreError) -> io::Error {
+    match error {
+        StoreError::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+/// What follows a damaged file's name in quarantine: nothing, or a number. (A mark's name begins
+/// with its envelope's, too.)
+fn is_no_name(rest: &str) -> bool {
+    let number = rest.strip_prefix('.').filter(|number| number.len() < 10);
+    rest.is_empty() || number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
