@@ -21,6 +21,7 @@ mod operator;
 mod outside_signing;
 mod overdue_keys;
 mod poster;
+mod power_loss;
 mod publication;
 mod request_signatures;
 mod roster_accepted;
@@ -33,6 +34,7 @@ mod unix_socket;
 mod vectors_age;
 mod whole_path;
 
+mod envelopes;
 mod js;
 mod mail_server;
 mod moving_clock;
