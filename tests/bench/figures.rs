@@ -9,7 +9,9 @@
 #[expect(dead_code, reason = "benchmarks need less of it than the flows do")]
 mod newsroom;
 
+mod durable;
 mod handshake;
+mod large;
 mod opening;
 mod page;
 mod process;
@@ -25,6 +27,8 @@ fn main() {
         ("page", page::run),
         ("publication", publication::run),
         ("handshake", handshake::run),
+        ("durable", durable::run),
+        ("large", large::run),
     ];
     let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     for &(name, run) in groups {

@@ -3,28 +3,46 @@
 use std::{
     fs::File,
     io::{self, Read},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use bytes::Bytes;
 use ring::digest::{Context, SHA256};
+use tokio::task::JoinHandle;
 
 use super::{file_store::Inner, header::EnvelopeHeader};
 
+/// What is handed out at once.
 const PIECE: usize = 64 << 10;
+/// What is read at once.
+const BLOCK: usize = 1 << 20;
 
 /// A piece-by-piece reader of a stored age file, or of a range of it.
 ///
-/// An envelope that is deleted meanwhile can be read to its end.
+/// While a block of it is handed out, the next one is read and summed up. An envelope that is
+/// deleted meanwhile can be read to its end.
 pub struct StoredBody {
     len: u64,
     sha256: [u8; 32],
-    /// `None` after the last piece, or after a failure
-    reader: Option<Reader>,
+    /// read and not handed out yet
+    block: Bytes,
+    next: Next,
+    /// keeps the store open
+    _store: Arc<Inner>,
+}
+
+enum Next {
+    /// Nothing was asked for yet.
+    Unread(Box<Reader>),
+    /// On its way.
+    Reading(JoinHandle<io::Result<(Bytes, Reader)>>),
+    /// After the last block, or after a failure.
+    Nothing,
 }
 
 struct Reader {
-    store: Arc<Inner>,
+    /// weak: a block that is being read for nobody does not keep the store open
+    store: Weak<Inner>,
     file: File,
     header: EnvelopeHeader,
     left: u64,
@@ -43,27 +61,32 @@ impl StoredBody {
     ) -> Self {
         let sum = whole.then(|| Context::new(&SHA256));
         let sha256 = header.sha256;
-        let reader = Reader { store, file, header, left: len, sum };
-        Self { len, sha256, reader: (len > 0).then_some(reader) }
+        let reader = Reader { store: Arc::downgrade(&store), file, header, left: len, sum };
+        let next = if len > 0 { Next::Unread(Box::new(reader)) } else { Next::Nothing };
+        Self { len, sha256, block: Bytes::new(), next, _store: store }
     }
 
     /// The next piece, of 1 to 65,536 bytes; `None` after the last.
     ///
     /// # Errors
-    /// `InvalidData` in place of the last piece of a whole body that is not what was stored (the
+    /// `InvalidData` before the last block of a whole body that is not what was stored (the
     /// envelope then goes to quarantine): what was read of it must be thrown away. After an error,
     /// or when the future was dropped, nothing more can be read.
     pub async fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
-        let Some(mut reader) = self.reader.take() else {
-            return Ok(None);
-        };
-        let read = tokio::task::spawn_blocking(move || {
-            let piece = reader.next()?;
-            Ok::<_, io::Error>((piece, reader))
-        });
-        let (piece, reader) = read.await.map_err(io::Error::other)??;
-        self.reader = (reader.left > 0).then_some(reader);
-        Ok(Some(piece))
+        if self.block.is_empty() {
+            let reading = match std::mem::replace(&mut self.next, Next::Nothing) {
+                Next::Unread(reader) => read(*reader),
+                Next::Reading(reading) => reading,
+                Next::Nothing => return Ok(None),
+            };
+            let (block, reader) = reading.await.map_err(io::Error::other)??;
+            self.block = block;
+            if reader.left > 0 {
+                self.next = Next::Reading(read(reader));
+            }
+        }
+        let length = self.block.len().min(PIECE);
+        Ok(Some(self.block.split_to(length)))
     }
 
     /// Bytes of all pieces together.
@@ -82,22 +105,28 @@ impl StoredBody {
     }
 }
 
+fn read(mut reader: Reader) -> JoinHandle<io::Result<(Bytes, Reader)>> {
+    tokio::task::spawn_blocking(move || Ok((reader.next()?, reader)))
+}
+
 impl Reader {
     fn next(&mut self) -> io::Result<Bytes> {
-        let mut piece = vec![0; usize::try_from(self.left).map_or(PIECE, |left| left.min(PIECE))];
-        self.file.read_exact(&mut piece)?;
-        self.left -= piece.len() as u64;
+        let mut block = vec![0; usize::try_from(self.left).map_or(BLOCK, |left| left.min(BLOCK))];
+        self.file.read_exact(&mut block)?;
+        self.left -= block.len() as u64;
         if let Some(sum) = &mut self.sum {
-            sum.update(&piece);
+            sum.update(&block);
         }
         if self.left == 0 && self.sum.take().is_some_and(|sum| self.differs(sum)) {
-            self.store.quarantine_envelope(self.header.entry.id, "its body's checksum is wrong");
+            if let Some(store) = self.store.upgrade() {
+                store.quarantine_envelope(self.header.entry.id, "its body's checksum is wrong");
+            }
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the envelope is damaged; throw away what was read of it",
             ));
         }
-        Ok(piece.into())
+        Ok(block.into())
     }
 
     fn differs(&self, sum: Context) -> bool {

@@ -13,6 +13,7 @@ use ring::digest::Context;
 use super::{
     Entry, Finding, Health, ItemKind, Store, StoreError, StoredBody,
     folders::{self, Folders},
+    group_sync::GroupSync,
     header::{self, EnvelopeHeader},
     index::{Index, IndexError},
     item::Kind,
@@ -38,6 +39,7 @@ pub(super) struct Inner {
     pub(super) items: Mutex<()>,
     /// Shared by whoever changes a file and then the index; taken alone by whoever compares them.
     pub(super) changing: RwLock<()>,
+    pub(super) group: GroupSync,
     pub(super) folders: Folders,
 }
 
@@ -64,6 +66,7 @@ impl FileStore {
         entropy: Arc<dyn Entropy>,
         options: Options,
     ) -> Result<(Self, Vec<Finding>), StoreError> {
+        let folders = Folders::open(folder)?;
         let inner = Inner {
             index: Mutex::new(None),
             entropy,
@@ -72,7 +75,8 @@ impl FileStore {
             findings: Mutex::default(),
             items: Mutex::new(()),
             changing: RwLock::new(()),
-            folders: Folders::open(folder)?,
+            group: GroupSync::new(folder)?,
+            folders,
         };
         let findings = inner.recover()?;
         Ok((Self(Arc::new(inner)), findings))

@@ -45,7 +45,7 @@ impl Inner {
     pub(super) fn write_item(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         let mut file = NewFile::create(&self.folders, &*self.entropy)?;
         file.write(content)?;
-        file.finish(Day(0))?.place(path)
+        file.finish(Day(0), None)?.place(path, None)
     }
 
     /// The items whose key begins with `prefix`, in order of key.

@@ -30,6 +30,7 @@ mod faults;
 mod file_store;
 mod finding;
 mod folders;
+mod group_sync;
 pub mod header;
 mod index;
 pub mod item;
@@ -192,7 +193,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// The age file (or a range of its bytes, clipped to its length), with the SHA-256 of the whole.
     ///
-    /// Served whole, the file is checked as it goes: the last piece of a damaged one is an error.
+    /// Served whole, the file is checked as it goes: a damaged one ends in an error, before its last
+    /// block.
     fn get(
         &self,
         id: TipId,

@@ -10,7 +10,10 @@ use std::{
 
 use data_encoding::HEXLOWER;
 
-use super::folders::{self, Folders};
+use super::{
+    folders::{self, Folders},
+    group_sync::Together,
+};
 use crate::{clock::Day, random::Entropy};
 
 /// A file in `tmp/`, unlinked when it is dropped before [`SyncedFile::place`].
@@ -37,18 +40,20 @@ impl NewFile {
         self.file.write_all_at(bytes, 0)
     }
 
-    /// Sends what was written so far to the disk, so that [`NewFile::finish`] waits less.
-    pub(super) fn write_back(&self) -> io::Result<()> {
-        self.file.sync_data()
+    /// The same file, to send what was written so far to the disk: [`NewFile::finish`] then waits
+    /// less.
+    pub(super) fn handle(&self) -> io::Result<File> {
+        self.file.try_clone()
     }
 
-    /// Sets the file's times to the start of `day` and makes its content durable.
-    pub(super) fn finish(self, day: Day) -> io::Result<SyncedFile> {
+    /// Sets the file's times to the start of `day` and makes its content durable, by a sync of its
+    /// own or a shared one.
+    pub(super) fn finish(self, day: Day, together: Option<Together<'_>>) -> io::Result<SyncedFile> {
         let seconds = u64::try_from(day.start().0).unwrap_or(0);
         let start_of_day = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let times = FileTimes::new().set_accessed(start_of_day).set_modified(start_of_day);
         self.file.set_times(times)?;
-        self.file.sync_all()?;
+        together.map_or_else(|| self.file.sync_all(), Together::sync)?;
         Ok(SyncedFile(self))
     }
 }
@@ -58,9 +63,12 @@ pub(super) struct SyncedFile(NewFile);
 
 impl SyncedFile {
     /// Puts the file into its place, durably. When that fails, it is gone from there too.
-    pub(super) fn place(self, target: &Path) -> io::Result<()> {
+    pub(super) fn place(self, target: &Path, together: Option<Together<'_>>) -> io::Result<()> {
         fs::rename(&self.0.path, target)?;
-        let synced = target.parent().map_or(Ok(()), folders::sync);
+        let synced = match together {
+            Some(together) => together.sync(),
+            None => target.parent().map_or(Ok(()), folders::sync),
+        };
         if synced.is_err() {
             // nobody was told of it: what may not survive must not be there
             let _ = fs::remove_file(target);

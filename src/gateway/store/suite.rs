@@ -3,7 +3,7 @@
 //! An implementation writes a [`Place`] and calls `store_suite!`.
 
 use std::{
-    io::Cursor,
+    io::{self, Cursor},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -13,11 +13,11 @@ use super::{Entry, Health, ItemKind, Store, StoreError, StoredBody};
 use crate::{
     clean::Limits,
     clock::{Day, Epoch},
-    random::Entropy,
+    random::{Entropy, SystemEntropy},
     recipient::Recipient,
     seal::{Envelope, Recipients},
     secret::SecretText,
-    tip::{Language, RawTip, SizeClass, TipId, Uncleanable},
+    tip::{Content, Language, RawTip, SizeClass, TipId, Uncleanable},
 };
 
 /// Somewhere empty to keep a store, which can be opened again and again.
@@ -40,16 +40,22 @@ fn test_envelope_for(epoch: Epoch, class: u8, seed: u8) -> Envelope {
     // as large as the class below, and so too large for it
     let below = class.checked_sub(1).and_then(SizeClass::from_index);
     let file = below.map(|class| vec![0u8; usize::try_from(class.bytes()).unwrap()]);
+    let file = file.map(|file| Box::new(Cursor::new(file)) as Box<dyn Content>);
+    let envelope = sealed(epoch, file.into_iter().collect(), &entropy);
+    assert_eq!(envelope.class().index(), class);
+    envelope
+}
+
+fn sealed(epoch: Epoch, files: Vec<Box<dyn Content>>, entropy: &dyn Entropy) -> Envelope {
     let tip = RawTip {
         message: SecretText::new("a tip".into()),
         language: Language::English,
         uncleanable: Uncleanable::SendOriginal,
-        files: file.into_iter().map(|file| Box::new(Cursor::new(file)) as _).collect(),
+        files,
     };
-    let archive = tip.clean(&Limits::default()).unwrap().archive(&entropy).unwrap();
-    assert_eq!(archive.class().index(), class);
-    let to = Recipients::new(vec![Recipient::throw_away(&entropy)]).unwrap();
-    Envelope::seal(archive, epoch, &to, &entropy)
+    let archive = tip.clean(&Limits::default()).unwrap().archive(entropy).unwrap();
+    let to = Recipients::new(vec![Recipient::throw_away(entropy)]).unwrap();
+    Envelope::seal(archive, epoch, &to, entropy)
 }
 
 /// Randomness that is the same each time.
@@ -78,7 +84,7 @@ pub(super) fn age_file(class: u8, seed: u8) -> Vec<u8> {
     bytes
 }
 
-pub(super) async fn read(mut body: StoredBody) -> std::io::Result<Vec<u8>> {
+pub(super) async fn read(mut body: StoredBody) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(piece) = body.next_chunk().await? {
         assert!((1..=65_536).contains(&piece.len()));
@@ -295,6 +301,180 @@ pub(super) async fn verifying_a_sound_store<P: Place>() {
     assert!(done > 0 && done <= all);
 }
 
+pub(super) async fn abort_leaves_nothing<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    // 16 MiB, dropped at many points of its way
+    for naps in 0..12_u32 {
+        let mut put = Box::pin(store.put(test_envelope(20, 1), TODAY));
+        for _ in 0..naps {
+            if futures_util::poll!(&mut put).is_ready() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    }
+    // each is absent or, if the drop came too late, whole
+    for entry in store.list(None, 100).await.unwrap() {
+        let (_, body) = store.get(entry.id, None).await.unwrap();
+        assert!(read(body).await.unwrap() == age_file(20, 1));
+    }
+    assert_eq!(store.verify(&|_, _| {}).await.unwrap(), [""; 0]);
+}
+
+pub(super) async fn what_is_deleted_stays_so<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let id = store.put(test_envelope(0, 1), TODAY).await.unwrap();
+    let (deleted, late) = tokio::join!(store.delete(id), store.put(test_envelope(0, 1), TODAY));
+    deleted.unwrap();
+    let late = late.unwrap();
+    assert_ne!(late, id, "the same tip once more is another envelope");
+    drop(store);
+    let store = place.open();
+    assert!(matches!(store.get(id, None).await, Err(StoreError::NotFound)));
+    let left = store.list(None, 10).await.unwrap();
+    assert_eq!(left.iter().map(|entry| entry.id).collect::<Vec<_>>(), [late]);
+}
+
+pub(super) async fn two_clones<P: Place>()
+where
+    P::Store: Clone,
+{
+    let place = P::new();
+    let one = place.open();
+    let other = one.clone();
+    let (a, b) =
+        tokio::join!(one.put(test_envelope(0, 1), TODAY), other.put(test_envelope(0, 2), TODAY));
+    let (a, b) = (a.unwrap(), b.unwrap());
+    assert_eq!(one.list(None, 10).await.unwrap(), other.list(None, 10).await.unwrap());
+    let (_, body) = other.get(a, None).await.unwrap();
+    assert!(read(body).await.unwrap() == age_file(0, 1));
+    drop(one);
+    other.delete(a).await.unwrap();
+    let (_, body) = other.get(b, None).await.unwrap();
+    assert!(read(body).await.unwrap() == age_file(0, 2));
+    assert_eq!(other.health().await.unwrap().envelopes, 1);
+}
+
+pub(super) async fn paging_while_others_write<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let mut before = put_some(&store, 30).await;
+    before.sort_unstable();
+    let write = async {
+        for seed in 0..40 {
+            let id = store.put(test_envelope(0, seed), TODAY).await.unwrap();
+            if seed % 2 == 0 {
+                store.delete(id).await.unwrap();
+            }
+        }
+    };
+    let page = async {
+        for _ in 0..10 {
+            let mut seen: Vec<TipId> = Vec::new();
+            loop {
+                let page = store.list(seen.last().copied(), 7).await.unwrap();
+                if page.is_empty() {
+                    break;
+                }
+                seen.extend(page.iter().map(|entry| entry.id));
+            }
+            assert!(seen.is_sorted_by(|a, b| a < b), "each once, in order");
+            assert!(before.iter().all(|id| seen.binary_search(id).is_ok()), "all of the old");
+        }
+    };
+    tokio::join!(write, page);
+    assert_eq!(store.list(None, 100).await.unwrap().len(), 50);
+}
+
+pub(super) async fn a_roster_is_not_rolled_back<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    store.put_item(ItemKind::Roster, "0003", b"three").await.unwrap();
+    // an earlier one may come later; the highest stays the highest, and as it was
+    store.put_item(ItemKind::Roster, "0002", b"two").await.unwrap();
+    let forged = store.put_item(ItemKind::Roster, "0003", b"3").await;
+    assert!(matches!(forged, Err(StoreError::Conflict)));
+    drop(store);
+    let rosters = place.open().items(ItemKind::Roster).await.unwrap();
+    assert_eq!(rosters.last(), Some(&("0003".to_owned(), b"three".to_vec())));
+}
+
+pub(super) async fn double_marks<P: Place>() {
+    let place = P::new();
+    let store = place.open();
+    let mark = || store.put_item(ItemKind::NoticeMark, "2026-11-22T09", b"");
+    let all = futures_util::future::join_all((0..8).map(|_| mark())).await;
+    assert!(all.iter().all(Result::is_ok));
+    drop(store);
+    let store = place.open();
+    store.put_item(ItemKind::NoticeMark, "2026-11-22T09", b"").await.unwrap();
+    assert_eq!(store.items(ItemKind::NoticeMark).await.unwrap().len(), 1);
+}
+
+/// In a process of its own, because memory is counted by process.
+pub(super) async fn half_a_gigabyte_in_little_memory<P: Place>() {
+    const CHILD: &str = "SEALPOST_TEST_IN_A_PROCESS_OF_ITS_OWN";
+    if std::env::var_os(CHILD).is_none() {
+        let name = std::thread::current().name().unwrap().to_owned();
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &name])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && told.contains("1 passed"), "{told}");
+        return;
+    }
+    let place = P::new();
+    let store = place.open();
+    let class = SizeClass::for_len(500_000_000).unwrap();
+    let id = store.put(test_zeros(class), TODAY).await.unwrap();
+    let (entry, mut body) = store.get(id, None).await.unwrap();
+    let mut length = 0;
+    while let Some(piece) = body.next_chunk().await.unwrap() {
+        length += piece.len() as u64;
+    }
+    assert!(length == entry.bytes && length > 500_000_000);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    // with what the test program itself maps
+    assert!(kib < 64_000, "{kib} KiB");
+}
+
+/// An envelope of a class, of zeros that are never in memory.
+fn test_zeros(class: SizeClass) -> Envelope {
+    struct Zeros {
+        length: u64,
+        at: u64,
+    }
+    impl io::Read for Zeros {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let left = usize::try_from(self.length.saturating_sub(self.at)).unwrap();
+            let length = buf.len().min(left);
+            buf[..length].fill(0);
+            self.at += length as u64;
+            Ok(length)
+        }
+    }
+    impl io::Seek for Zeros {
+        fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+            let to = match to {
+                io::SeekFrom::Start(to) => Some(to),
+                io::SeekFrom::Current(by) => self.at.checked_add_signed(by),
+                io::SeekFrom::End(by) => self.length.checked_add_signed(by),
+            };
+            self.at = to.ok_or(io::ErrorKind::InvalidInput)?;
+            Ok(self.at)
+        }
+    }
+    // room for the headers is part of every class
+    let length = class.bytes() - (64 << 10);
+    sealed(Epoch(2_968), vec![Box::new(Zeros { length, at: 0 })], &SystemEntropy::new())
+}
+
 macro_rules! store_suite {
     ($place:ty: $($name:ident)*) => {$(
         #[tokio::test]
@@ -306,6 +486,8 @@ macro_rules! store_suite {
         store_suite! { $place:
             round_trip ranges what_is_not_there deleting_twice paging many_at_once items
             removing_items the_highest_epoch conflicting_items_at_once reopening verifying_a_sound_store
+            abort_leaves_nothing what_is_deleted_stays_so two_clones paging_while_others_write
+            a_roster_is_not_rolled_back double_marks half_a_gigabyte_in_little_memory
         }
     };
 }

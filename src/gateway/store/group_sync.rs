@@ -1,0 +1,173 @@
+//! One sync of the file system for many small files at once.
+//!
+//! A file alone is made durable by two syncs of its own, of the file and of its folder. When many
+//! come at once, each of these makes the disk flush its cache, and they stand in each other's way:
+//! then all of them wait for one `syncfs(2)`, which does the same for all at once.
+
+use std::{
+    fs::File,
+    io,
+    path::Path,
+    sync::{
+        Condvar, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use super::file_store::lock;
+
+/// So many at once are faster together than each alone.
+const COMPANY: usize = 8;
+
+/// The sync that many wait for.
+pub(super) struct GroupSync {
+    /// the same one for as long as the store is open: what went wrong since the last call is told
+    /// to each descriptor once
+    folder: File,
+    is_reliable: bool,
+    at_work: AtomicUsize,
+    rounds: Mutex<Rounds>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Rounds {
+    begun: u64,
+    ended: u64,
+    /// the last one that failed, and why
+    failed: Option<(u64, io::ErrorKind)>,
+}
+
+/// Somebody who is storing a small file.
+pub(super) struct AtWork<'a>(&'a GroupSync);
+
+impl GroupSync {
+    pub(super) fn new(folder: &Path) -> io::Result<Self> {
+        Ok(Self {
+            folder: File::open(folder)?,
+            is_reliable: tells_errors(rustix::system::uname().release().to_bytes()),
+            at_work: AtomicUsize::new(0),
+            rounds: Mutex::default(),
+            ended: Condvar::new(),
+        })
+    }
+
+    /// Tells that a small file is to be stored.
+    pub(super) fn begin(&self) -> AtWork<'_> {
+        self.at_work.fetch_add(1, Ordering::Relaxed);
+        AtWork(self)
+    }
+
+    /// Makes everything durable that was done before this call, by a sync that begins after it.
+    fn sync(&self) -> io::Result<()> {
+        let mut rounds = lock(&self.rounds);
+        // the round that is under way may have begun too early
+        let needed = rounds.begun + 1;
+        while rounds.ended < needed {
+            if rounds.begun > rounds.ended {
+                rounds = self.ended.wait(rounds).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            rounds.begun += 1;
+            drop(rounds);
+            let result = rustix::fs::syncfs(&self.folder);
+            rounds = lock(&self.rounds);
+            rounds.ended += 1;
+            if let Err(error) = result {
+                rounds.failed = Some((rounds.ended, io::Error::from(error).kind()));
+            }
+            self.ended.notify_all();
+        }
+        match rounds.failed {
+            // a later one's failure counts, too: better one refusal too many
+            Some((round, kind)) if round >= needed => Err(kind.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<'a> AtWork<'a> {
+    /// The sync to share with the others, if there are enough of them.
+    pub(super) fn company(&self) -> Option<Together<'a>> {
+        let Self(group) = *self;
+        let enough = group.at_work.load(Ordering::Relaxed) >= COMPANY;
+        (group.is_reliable && enough).then_some(Together(group))
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.at_work.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A sync that is shared.
+#[derive(Clone, Copy)]
+pub(super) struct Together<'a>(&'a GroupSync);
+
+impl Together<'_> {
+    pub(super) fn sync(self) -> io::Result<()> {
+        self.0.sync()
+    }
+}
+
+/// Before Linux 5.8, `syncfs` kept silent about what could not be written.
+fn tells_errors(release: &[u8]) -> bool {
+    let mut numbers = release
+        .split(|byte| !byte.is_ascii_digit())
+        .map(|digits| std::str::from_utf8(digits).ok()?.parse::<u32>().ok());
+    let (Some(Some(major)), Some(Some(minor))) = (numbers.next(), numbers.next()) else {
+        return false;
+    };
+    (major, minor) >= (5, 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_begins_after_who_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let group = GroupSync::new(folder.path()).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        let before = lock(&group.rounds).begun;
+                        group.sync().unwrap();
+                        assert!(lock(&group.rounds).ended > before);
+                    }
+                });
+            }
+        });
+        let rounds = lock(&group.rounds);
+        assert_eq!(rounds.begun, rounds.ended);
+        assert!(rounds.ended <= 320, "{} for 320 calls", rounds.ended);
+    }
+
+    #[test]
+    fn few_go_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut group = GroupSync::new(folder.path()).unwrap();
+        let all: Vec<_> = (0..COMPANY - 1).map(|_| group.begin()).collect();
+        assert!(all[0].company().is_none());
+        let last = group.begin();
+        assert!(last.company().is_some());
+        drop((all, last));
+        assert!(group.begin().company().is_none());
+        group.is_reliable = false;
+        let all: Vec<_> = (0..2 * COMPANY).map(|_| group.begin()).collect();
+        assert!(all[0].company().is_none());
+    }
+
+    #[test]
+    fn old_kernels_are_known_by_their_release() {
+        for release in ["5.8", "5.10.0-28-amd64", "6.1.0", "10.0-rc1"] {
+            assert!(tells_errors(release.as_bytes()), "{release}");
+        }
+        for release in ["5.7.19", "4.19.0-6-amd64", "", "six", "5", "5.", ".8"] {
+            assert!(!tells_errors(release.as_bytes()), "{release}");
+        }
+    }
+}
