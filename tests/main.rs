@@ -16,6 +16,7 @@ mod hardware_key;
 mod import_directions;
 mod interop_age;
 mod key_batches;
+mod kill_nine;
 mod notice;
 mod operator;
 mod outside_signing;

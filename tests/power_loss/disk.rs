@@ -58,10 +58,17 @@ pub(super) enum Change {
 pub(super) struct Sync {
     pub(super) begin: usize,
     pub(super) end: usize,
-    /// None: the whole disk.
-    pub(super) node: Option<Node>,
+    pub(super) reach: Reach,
     /// What kind of sync it is, in words.
     pub(super) class: String,
+}
+
+/// What a sync makes durable. That of the whole disk counts as two.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    One(Node),
+    AllFiles,
+    AllFolders,
 }
 
 #[derive(Default)]
@@ -88,14 +95,17 @@ pub(super) struct Remains {
 }
 
 /// Up to which line a node's changes are durable.
-struct Durable {
-    everything: usize,
+struct Durable<'a> {
+    folders: &'a BTreeSet<Node>,
+    all_files: usize,
+    all_folders: usize,
     nodes: HashMap<Node, usize>,
 }
 
-impl Durable {
+impl Durable<'_> {
     fn holds(&self, op: &Op, node: Node) -> bool {
-        op.end < self.everything.max(self.nodes.get(&node).copied().unwrap_or(0))
+        let all = if self.folders.contains(&node) { self.all_folders } else { self.all_files };
+        op.end < all.max(self.nodes.get(&node).copied().unwrap_or(0))
     }
 }
 
@@ -106,7 +116,9 @@ impl Disk {
         disk.folders.insert(ROOT);
         disk.take_in(folder, ROOT);
         // as if made and synced before the trace's first line
-        disk.syncs.push(Sync { begin: 1, end: 1, node: None, class: BEFORE.into() });
+        for reach in [Reach::AllFiles, Reach::AllFolders] {
+            disk.syncs.push(Sync { begin: 1, end: 1, reach, class: BEFORE.into() });
+        }
         disk
     }
 
@@ -225,13 +237,15 @@ impl Disk {
         Remains { names: BTreeMap::new(), files: HashMap::new(), folders }
     }
 
-    fn durable(&self, at: usize, without: Option<&str>) -> Durable {
-        let mut durable = Durable { everything: 0, nodes: HashMap::new() };
+    fn durable(&self, at: usize, without: Option<&str>) -> Durable<'_> {
+        let mut durable =
+            Durable { folders: &self.folders, all_files: 0, all_folders: 0, nodes: HashMap::new() };
         let done = self.syncs.iter().filter(|sync| sync.end < at);
         for sync in done.filter(|sync| Some(&*sync.class) != without) {
-            let line = match sync.node {
-                None => &mut durable.everything,
-                Some(node) => durable.nodes.entry(node).or_default(),
+            let line = match sync.reach {
+                Reach::One(node) => durable.nodes.entry(node).or_default(),
+                Reach::AllFiles => &mut durable.all_files,
+                Reach::AllFolders => &mut durable.all_folders,
             };
             *line = sync.begin.max(*line);
         }
@@ -242,7 +256,7 @@ impl Disk {
     fn shorten(
         &self,
         at: usize,
-        durable: &Durable,
+        durable: &Durable<'_>,
         luck: &Luck,
         draw: &mut Draw,
         remains: &mut Remains,

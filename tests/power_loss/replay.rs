@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    disk::{Change, Disk, Node, Op, ROOT, Sync},
+    disk::{Change, Disk, Node, Op, ROOT, Reach, Sync},
     trace::{Call, Event, Trace, bytes, descriptor, number, path, vector},
 };
 
@@ -277,11 +277,11 @@ impl Follower<'_> {
             }
             ("fsync" | "fdatasync", [file]) => {
                 if let Some(node) = self.handle(file).map(|handle| handle.node) {
-                    self.sync(call, Some(node));
+                    self.sync(call, node);
                 }
             }
-            ("syncfs", [file]) if self.handle(file).is_some() => self.sync(call, None),
-            ("sync", _) => self.sync(call, None),
+            ("syncfs", [file]) if self.handle(file).is_some() => self.sync_all(call),
+            ("sync", _) => self.sync_all(call),
             _ => {}
         }
     }
@@ -479,21 +479,22 @@ impl Follower<'_> {
         self.rename_all(call, "link", vec![(folder, name, Some(node.unwrap()))], true);
     }
 
-    fn sync(&mut self, call: &Call, node: Option<Node>) {
-        let thread = call.thread;
-        let done: BTreeSet<&str> = match node {
-            Some(node) => self.done.remove(&(thread, node)).unwrap_or_default(),
-            None => {
-                let mine = |key: &(u32, Node)| key.0 == thread;
-                let all: Vec<_> = self.done.keys().filter(|key| mine(key)).copied().collect();
-                all.iter().flat_map(|key| self.done.remove(key).unwrap()).collect()
-            }
-        };
+    fn sync(&mut self, call: &Call, node: Node) {
+        let done = self.done.remove(&(call.thread, node)).unwrap_or_default();
         let done: Vec<&str> = done.into_iter().collect();
-        let path = node.map_or(String::new(), |node| self.path_of(node));
+        let path = self.path_of(node);
+        self.push_sync(call, Reach::One(node), path, done.join(", "));
+    }
+
+    fn sync_all(&mut self, call: &Call) {
+        for reach in [Reach::AllFiles, Reach::AllFolders] {
+            self.push_sync(call, reach, String::new(), String::new());
+        }
+    }
+
+    fn push_sync(&mut self, call: &Call, reach: Reach, path: String, done: String) {
         let (begin, end) = (self.first + call.begin, self.first + call.end);
-        let sync = Sync { begin, end, node, class: call.name.clone() };
-        self.syncs.push((sync, path, done.join(", ")));
+        self.syncs.push((Sync { begin, end, reach, class: call.name.clone() }, path, done));
     }
 
     fn path_of(&self, node: Node) -> String {
@@ -509,19 +510,20 @@ impl Follower<'_> {
         let written: Vec<(Node, usize)> = self.disk.ops.iter().filter_map(write_of).collect();
         for (mut sync, path, done) in self.syncs {
             let call = &sync.class;
-            let is_folder = sync.node.is_none_or(|node| self.disk.folders.contains(&node));
-            sync.class = if sync.node.is_none() {
-                format!("{call} after {done}")
-            } else if is_folder {
-                let done = if done.is_empty() { "nothing new" } else { &done };
-                format!("{call} of the folder {} after {done}", kind_of(&path))
-            } else {
-                let places = self.places.get(&sync.node.unwrap());
-                let last = places.and_then(|places| places.last()).unwrap_or(&path);
-                let later =
-                    written.iter().any(|(n, line)| Some(*n) == sync.node && *line > sync.end);
-                let part = if later { "a part of " } else { "" };
-                format!("{call} of {part}a file that becomes {}", kind_of(last))
+            sync.class = match sync.reach {
+                Reach::AllFiles => format!("{call}, of data"),
+                Reach::AllFolders => format!("{call}, of names"),
+                Reach::One(node) if self.disk.folders.contains(&node) => {
+                    let done = if done.is_empty() { "nothing new" } else { &done };
+                    format!("{call} of the folder {} after {done}", kind_of(&path))
+                }
+                Reach::One(node) => {
+                    let places = self.places.get(&node);
+                    let last = places.and_then(|places| places.last()).unwrap_or(&path);
+                    let later = written.iter().any(|(n, line)| *n == node && *line > sync.end);
+                    let part = if later { "a part of " } else { "" };
+                    format!("{call} of {part}a file that becomes {}", kind_of(last))
+                }
             };
             self.disk.syncs.push(sync);
         }

@@ -5,7 +5,18 @@ use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
     process::Command,
+    sync::LazyLock,
 };
+
+use data_encoding::{Encoding, Specification};
+
+/// Two digits for each byte, each pair after a `\\x`.
+static HEX: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut digits = Specification::new();
+    digits.symbols.push_str("0123456789abcdef");
+    digits.ignore.push_str("\\x");
+    digits.encoding().unwrap()
+});
 
 /// One system call.
 #[derive(Debug)]
@@ -172,9 +183,7 @@ pub(super) fn descriptor(argument: &str) -> Option<u32> {
 pub(super) fn bytes(argument: &str) -> Vec<u8> {
     let hex = argument.strip_prefix('"').unwrap();
     let hex = hex.strip_suffix('"').expect("strace cut it short: raise its -s");
-    let digit = |byte: u8| if byte < b'a' { byte - b'0' } else { byte - b'a' + 10 };
-    // "\\x6f" for each byte
-    hex.as_bytes().chunks_exact(4).map(|one| digit(one[2]) << 4 | digit(one[3])).collect()
+    HEX.decode(hex.as_bytes()).unwrap()
 }
 
 /// The path that a string is.

@@ -28,6 +28,8 @@ impl Folders {
         let format = read_format(root)?;
         let lock = lock(root)?;
         if format.is_none() {
+            // even if the folder was there: a run that was killed may have made it
+            sync(parent(root))?;
             write_format(root)?;
         }
         let folders = Self { root: root.to_owned(), _lock: lock };
@@ -160,13 +162,17 @@ fn make_root(root: &Path) -> Result<(), StoreError> {
         }
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            DirBuilder::new().recursive(true).mode(0o700).create(root)?;
-            match root.parent() {
-                Some(parent) if parent != Path::new("") => Ok(sync(parent)?),
-                _ => Ok(sync(Path::new("."))?),
-            }
+            Ok(DirBuilder::new().recursive(true).mode(0o700).create(root)?)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The folder that a path lies in.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
     }
 }
 
