@@ -9,6 +9,7 @@ mod cleaning_corpus;
 mod codename_vectors;
 mod compromise_drill;
 mod config;
+mod damage;
 mod form_bad_input;
 mod gateway_cannot_open;
 mod gateway_roster;

@@ -36,6 +36,8 @@ mod index;
 pub mod item;
 mod items;
 mod ledger;
+#[cfg(test)]
+mod model;
 mod new_file;
 mod putting;
 mod recovery;
