@@ -9,15 +9,19 @@ use std::{
     io,
     path::Path,
     sync::{
-        Condvar, Mutex, PoisonError,
+        Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use super::file_store::lock;
 
 /// So many at once are faster together than each alone.
 const COMPANY: usize = 8;
+/// How long a round waits for those who are about to need one: without them, they would have to
+/// wait for its end first.
+const GATHERING: Duration = Duration::from_millis(5);
 
 /// The sync that many wait for.
 pub(super) struct GroupSync {
@@ -27,13 +31,14 @@ pub(super) struct GroupSync {
     is_reliable: bool,
     at_work: AtomicUsize,
     rounds: Mutex<Rounds>,
-    ended: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Default)]
 struct Rounds {
     begun: u64,
     ended: u64,
+    waiting: usize,
     /// the last one that failed, and why
     failed: Option<(u64, io::ErrorKind)>,
 }
@@ -48,7 +53,7 @@ impl GroupSync {
             is_reliable: tells_errors(rustix::system::uname().release().to_bytes()),
             at_work: AtomicUsize::new(0),
             rounds: Mutex::default(),
-            ended: Condvar::new(),
+            changed: Condvar::new(),
         })
     }
 
@@ -58,26 +63,42 @@ impl GroupSync {
         AtWork(self)
     }
 
+    fn run_round<'a>(&'a self, mut rounds: MutexGuard<'a, Rounds>) -> MutexGuard<'a, Rounds> {
+        rounds.begun += 1;
+        drop(rounds);
+        let result = rustix::fs::syncfs(&self.folder);
+        let mut rounds = lock(&self.rounds);
+        rounds.ended += 1;
+        if let Err(error) = result {
+            rounds.failed = Some((rounds.ended, io::Error::from(error).kind()));
+        }
+        self.changed.notify_all();
+        rounds
+    }
+
     /// Makes everything durable that was done before this call, by a sync that begins after it.
     fn sync(&self) -> io::Result<()> {
         let mut rounds = lock(&self.rounds);
+        rounds.waiting += 1;
+        if rounds.waiting >= self.at_work.load(Ordering::Relaxed) {
+            // all are here: who gathers need not wait longer
+            self.changed.notify_all();
+        }
         // the round that is under way may have begun too early
         let needed = rounds.begun + 1;
+        let mut gathering = true;
         while rounds.ended < needed {
             if rounds.begun > rounds.ended {
-                rounds = self.ended.wait(rounds).unwrap_or_else(PoisonError::into_inner);
-                continue;
+                rounds = self.changed.wait(rounds).unwrap_or_else(PoisonError::into_inner);
+            } else if gathering && rounds.waiting < self.at_work.load(Ordering::Relaxed) {
+                let waited = self.changed.wait_timeout(rounds, GATHERING);
+                let (again, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                (rounds, gathering) = (again, !timeout.timed_out());
+            } else {
+                rounds = self.run_round(rounds);
             }
-            rounds.begun += 1;
-            drop(rounds);
-            let result = rustix::fs::syncfs(&self.folder);
-            rounds = lock(&self.rounds);
-            rounds.ended += 1;
-            if let Err(error) = result {
-                rounds.failed = Some((rounds.ended, io::Error::from(error).kind()));
-            }
-            self.ended.notify_all();
         }
+        rounds.waiting -= 1;
         match rounds.failed {
             // a later one's failure counts, too: better one refusal too many
             Some((round, kind)) if round >= needed => Err(kind.into()),
