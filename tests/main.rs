@@ -1,5 +1,14 @@
 //! The flows of Sealpost, each file one subject; those named after an invariant of
 //! `src/ARCHITECTURE.md` fail when it is broken. One program, so that it is linked once.
+//!
+//! Some tests draw at random. `SEALPOST_SEED` (1 if it is not set) repeats what they drew, and these
+//! say how long they go on; `tests/run.sh long` sets them:
+//!
+//! | variable | of | unset | long |
+//! |---|---|---|---|
+//! | `SEALPOST_POWER_LOSS_STATES` | states after a power loss | 100 | 500 |
+//! | `SEALPOST_KILL_CYCLES` | lives of a gateway that ends by kill -9 | 50 | 500 |
+//! | `SEALPOST_DAMAGE_TRIALS` | files damaged | 200 | 500 |
 #![expect(clippy::unwrap_used, reason = "a test ends where something unforeseen happens")]
 #![expect(clippy::print_stderr, reason = "what is skipped is said")]
 

@@ -134,7 +134,7 @@ fn nothing_acknowledged_is_lost_with_the_power() {
     let mut acknowledged = 0;
     for seed in first..first + states {
         let mut draw = Draw::new(seed);
-        let run = draw.one_of(&*RUNS);
+        let run = draw.one_of(&RUNS);
         let (remains, promises) = run.crash(None, &mut draw);
         acknowledged += promises.acknowledged();
         let kept = keeps(&runtime, &remains, &promises);
