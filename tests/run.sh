@@ -3,6 +3,7 @@
 #
 #   tests/run.sh          everything
 #   tests/run.sh quick    format, lints and the library's own tests: before each commit
+#   tests/run.sh long     only power loss, kill -9 and damage, in their long rounds
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -183,6 +184,11 @@ if [ "${1:-}" = quick ]; then
   step "format" && cargo fmt --check
   step "lints" && quietly cargo clippy --all-targets -- -D warnings
   run_tests --lib || failed=1
+elif [ "${1:-}" = long ]; then
+  install_tools
+  export SEALPOST_POWER_LOSS_STATES=500 SEALPOST_KILL_CYCLES=500 SEALPOST_DAMAGE_TRIALS=500
+  run_tests --test flows -- --nocapture power_loss:: kill_nine:: damage:: || failed=1
+  grep -E '^(power loss|kill -9|damage): ' target/tests.log || true
 else
   install_tools
   check_format_and_lints

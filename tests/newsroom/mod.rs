@@ -189,8 +189,14 @@ impl Newsroom {
         (gateway, Said(lines))
     }
 
-    fn serve_to(&self, mut command: Command, stderr: Stdio) -> Gateway {
-        let mut process = command
+    /// Starts the gateway and does not wait for it; what it says on stderr goes to `gateway.log`.
+    pub(crate) fn spawn(&self) -> Child {
+        let log = std::fs::File::create(self.path("gateway.log")).unwrap();
+        self.spawn_to(Command::new(program("gateway")), log.into())
+    }
+
+    fn spawn_to(&self, mut command: Command, stderr: Stdio) -> Child {
+        command
             .args(["serve", "--config"])
             .arg(self.config())
             .envs(self.environment.iter().cloned())
@@ -199,7 +205,11 @@ impl Newsroom {
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    fn serve_to(&self, command: Command, stderr: Stdio) -> Gateway {
+        let mut process = self.spawn_to(command, stderr);
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut ready = |serves: &str| {
             let mut line = String::new();
@@ -213,6 +223,11 @@ impl Newsroom {
         };
         let (tips, desk) = (ready("tips"), ready("desk"));
         Gateway { process, tips, desk, tls_key: self.tls_key }
+    }
+
+    /// Speaks TLS to a gateway of this newsroom's that was spawned.
+    pub(crate) fn over_tls(&self, tcp: TcpStream) -> StreamOwned<ClientConnection, TcpStream> {
+        over_tls(self.tls_key, tcp)
     }
 
     /// Signs the gateway's address into the roster; then `reviewer` joins.
@@ -280,11 +295,7 @@ impl Gateway {
 
     /// The same over a connection that has been made already.
     pub(crate) fn over_tls(&self, tcp: TcpStream) -> StreamOwned<ClientConnection, TcpStream> {
-        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-        tcp.set_write_timeout(Some(PATIENCE)).unwrap();
-        let config = Arc::new(tls::pinned(vec![self.tls_key]).unwrap());
-        let name = "localhost".try_into().unwrap();
-        StreamOwned::new(ClientConnection::new(config, name).unwrap(), tcp)
+        over_tls(self.tls_key, tcp)
     }
 
     /// Sends one whole request and reads the answer to its end.
@@ -318,6 +329,14 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.terminate();
     }
+}
+
+fn over_tls(key: [u8; 32], tcp: TcpStream) -> StreamOwned<ClientConnection, TcpStream> {
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    tcp.set_write_timeout(Some(PATIENCE)).unwrap();
+    let config = Arc::new(tls::pinned(vec![key]).unwrap());
+    let name = "localhost".try_into().unwrap();
+    StreamOwned::new(ClientConnection::new(config, name).unwrap(), tcp)
 }
 
 /// What came back; empty when the connection was closed without a word.

@@ -33,6 +33,37 @@ impl Place for Folder {
 
 store_suite!(Folder);
 
+/// In memory, where there is room: a sync costs nothing there.
+struct InMemory(Folder);
+
+impl Place for InMemory {
+    type Store = FileStore;
+
+    fn new() -> Self {
+        let memory = Path::new("/dev/shm");
+        let room = rustix::fs::statvfs(memory).map_or(0, |disk| disk.f_bavail * disk.f_frsize);
+        let folder =
+            if room > 1 << 30 { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self(Folder(folder.unwrap()))
+    }
+
+    fn open(&self) -> FileStore {
+        self.0.open()
+    }
+
+    fn lose_what_can_be_made_anew(&self) {
+        fs::remove_dir_all(self.0.path("store/index")).unwrap();
+        // a store that remembers how it was closed must not rely on that
+        let _ = fs::remove_file(self.0.path("store/clean"));
+        fs::write(self.0.path("store/tmp/half"), b"half an envelope").unwrap();
+    }
+}
+
+#[test]
+fn random_steps_end_as_in_the_model() {
+    super::model::random_steps::<InMemory>();
+}
+
 impl Folder {
     pub(super) fn open_with(
         &self,

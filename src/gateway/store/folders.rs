@@ -32,6 +32,8 @@ impl Folders {
         let lock = lock(root)?;
         let folders = Self { root: root.to_owned(), _lock: lock };
         if format.is_none() {
+            // even if the folder was there: a run that was killed may have made it
+            sync(parent(root))?;
             folders.make_envelopes()?;
             folders.make_others()?;
             // the last thing that a new store gets: with it, every folder is there
@@ -281,13 +283,17 @@ fn make_root(root: &Path) -> Result<(), StoreError> {
         }
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            DirBuilder::new().recursive(true).mode(0o700).create(root)?;
-            match root.parent() {
-                Some(parent) if parent != Path::new("") => Ok(sync(parent)?),
-                _ => Ok(sync(Path::new("."))?),
-            }
+            Ok(DirBuilder::new().recursive(true).mode(0o700).create(root)?)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The folder that a path lies in.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
     }
 }
 

@@ -43,6 +43,8 @@ mod index;
 pub mod item;
 mod items;
 mod ledger;
+#[cfg(test)]
+mod model;
 mod new_file;
 mod new_index;
 #[cfg(test)]

@@ -26,6 +26,9 @@ pub(super) trait Place {
 
     fn new() -> Self;
     fn open(&self) -> Self::Store;
+
+    /// Takes away, of a store that is not open, what it makes anew; leaves what a crash leaves.
+    fn lose_what_can_be_made_anew(&self) {}
 }
 
 pub(super) const TODAY: Day = Day(20_779);
