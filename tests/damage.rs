@@ -101,6 +101,7 @@ impl Whole {
                 store.put_item(kind, key, content_of(key).as_bytes()).await.unwrap();
             }
         }
+        store.turn(TODAY.plus(1)).await.unwrap();
         Self { folder, envelopes, deleted }
     }
 

@@ -61,6 +61,14 @@ async fn a_new_store() {
         delete(&store, ids[5]),
         remove_item(&store, 4, "first"),
     );
+    // the past day's files are written anew while a tip of the new day comes in
+    let tomorrow = TODAY.plus(1);
+    let late = envelope(0, 90);
+    say(&format!("put {}", sha256_of(envelope(0, 90))));
+    let (turned, put) = tokio::join!(store.turn(tomorrow), store.put(late, tomorrow));
+    turned.unwrap();
+    let (sha256, id) = (sha256_of(envelope(0, 90)), put.unwrap());
+    say(&format!("has put {sha256} {}", HEXLOWER.encode(&id.0)));
     put_item(&store, 5, "last").await;
     put_at_once(&store, 38, &[0]).await;
     // ends without closing the store, as after kill -9
@@ -87,6 +95,7 @@ async fn a_store_after_a_crash() {
     drop(store);
     let store = open();
     put_at_once(&store, 58, &[0, 1]).await;
+    store.turn(TODAY.plus(2)).await.unwrap();
     put_item(&store, 1, "later").await;
     drop(store);
 }

@@ -52,6 +52,8 @@ enum Step {
     },
     Health,
     Verify,
+    /// To a day so many days after [`TODAY`].
+    Turn(u32),
     Reopen,
     /// With what can be made anew gone.
     ReopenPoorer,
@@ -90,6 +92,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(kind, prefix)| Step::Items { kind, prefix }),
         2 => Just(Step::Health),
         1 => Just(Step::Verify),
+        1 => (0..4_u32).prop_map(Step::Turn),
         1 => Just(Step::Reopen),
         1 => Just(Step::ReopenPoorer),
         1 => (prop::collection::vec(sealed(), 1..14), prop::collection::vec(index(), 0..3), 0..3_u8)
@@ -163,6 +166,7 @@ impl<P: Place> Pair<'_, P> {
             Step::Verify => {
                 assert_eq!(self.store.verify(&|_, _| {}).await.unwrap(), [""; 0]);
             }
+            Step::Turn(days) => drop(self.store.turn(TODAY.plus(days)).await.unwrap()),
             Step::Reopen => self = self.reopen(|_| ()),
             Step::ReopenPoorer => self = self.reopen(Place::lose_what_can_be_made_anew),
             Step::Burst { puts, deletions, content } => {
