@@ -5,6 +5,8 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use data_encoding::HEXLOWER;
@@ -17,6 +19,10 @@ pub(super) const FORMAT: u32 = 1;
 
 /// Bytes of a `format` file.
 pub(super) const MAX_FORMAT: usize = 64;
+
+/// How often, and how long between, a store that is in use is tried before it is refused: a second.
+const LOCK_TRIES: u32 = 20;
+const LOCK_NAP: Duration = Duration::from_millis(50);
 
 /// An opened store's folders. While it lives, no other process can open the store.
 pub(super) struct Folders {
@@ -361,15 +367,20 @@ fn write_format(root: &Path) -> io::Result<()> {
     sync(root)
 }
 
+/// Another process that is ending, or a child that is being started and has a copy of every open
+/// file until it begins its own program, holds the lock a moment longer.
 fn lock(root: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     let file =
         options.create(true).truncate(false).write(true).mode(0o600).open(root.join("lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { folder: root.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(error.into()),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_NAP),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
     }
+    Err(StoreError::Locked { folder: root.to_owned() })
 }
 
 /// Makes the folders that are missing in `parent`. It is synced even if none is: a run that was
