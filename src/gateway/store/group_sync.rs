@@ -57,6 +57,11 @@ impl GroupSync {
         })
     }
 
+    /// Whether `syncfs` tells of what could not be written.
+    pub(super) fn is_reliable(&self) -> bool {
+        self.is_reliable
+    }
+
     /// Tells that a small file is to be stored.
     pub(super) fn begin(&self) -> AtWork<'_> {
         self.at_work.fetch_add(1, Ordering::Relaxed);
