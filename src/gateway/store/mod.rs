@@ -44,6 +44,8 @@ pub mod item;
 mod items;
 mod ledger;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod model;
 mod new_file;
 mod new_index;
