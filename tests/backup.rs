@@ -189,12 +189,17 @@ fn well_and_silent(newsroom: &Newsroom) {
     let before = files_below(&newsroom.path("gateway")).len();
     let line = "status --config gateway/gateway.toml --backups backups";
     let text = newsroom.ok("gateway", line);
-    assert!(text.contains("gateway         running"), "{text}");
-    assert!(text.contains("16 envelopes") && text.ends_with("All is well.\n"), "{text}");
+    assert!(text.contains("store               in use"), "{text}");
+    assert!(
+        text.contains("files               taken")
+            && text.contains("16 envelopes")
+            && text.ends_with("All is well.\n"),
+        "{text}"
+    );
     let json = newsroom.ok("gateway", &format!("{line} --json"));
     let status: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(status["store"]["envelopes"], 16, "{json}");
-    assert_eq!((&status["running"], &status["roster"]["reviewers"]), (&true.into(), &2.into()));
+    assert_eq!((&status["in_use"], &status["roster"]["reviewers"]), (&true.into(), &2.into()));
     for path in newsroom.stored() {
         let id = path.file_name().unwrap().to_str().unwrap();
         assert!(!text.contains(id) && !json.contains(id));
