@@ -318,6 +318,42 @@ fn names_are_exchanged_and_vanish_meanwhile() {
 }
 
 #[test]
+fn a_folder_that_was_taken_away_is_told_at_rest_and_not_made_anew() {
+    let newsroom = with_noise(&[]);
+    let folder = newsroom.path("gateway/store/items/tombstones");
+    let verify = "verify --config gateway/gateway.toml";
+    assert!(newsroom.ok("gateway", verify).contains("The store is whole."));
+    fs::rename(&folder, newsroom.path("aside")).unwrap();
+    let told = "items/tombstones is missing from the store: put it back";
+    for command in [verify, BACKUP, "status --config gateway/gateway.toml"] {
+        let mut run = Command::new(program("gateway"));
+        run.args(command.split_whitespace()).current_dir(newsroom.path(""));
+        let done = run.output().unwrap();
+        let said = String::from_utf8(done.stdout).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{command}: {said}");
+        assert!(said.contains(told), "{command}: {said}");
+        assert!(!folder.exists(), "{command}");
+    }
+    fs::rename(newsroom.path("aside"), &folder).unwrap();
+    assert!(newsroom.ok("gateway", verify).contains("The store is whole."));
+}
+
+#[test]
+fn who_does_not_own_the_store_verifies_nothing() {
+    if !rustix::process::geteuid().is_root() {
+        // only root can make files another's
+        return;
+    }
+    let newsroom = with_noise(&[5_000]);
+    let store = newsroom.path("gateway/store");
+    let before = files_below(&store);
+    std::os::unix::fs::chown(&store, Some(65_534), None).unwrap();
+    let refused = newsroom.refused("gateway", "verify --config gateway/gateway.toml");
+    assert!(refused.contains("sealpost-gateway verify …"), "{refused}");
+    assert_eq!(files_below(&store), before);
+}
+
+#[test]
 fn an_interrupted_restore_is_repeated() {
     // the fifth of ten is larger than what the first run may write
     let mut lengths = [5_000; 10];
