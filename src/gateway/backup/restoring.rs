@@ -85,7 +85,7 @@ pub fn restore(
     check_newsroom(config, backup)?;
     files::is_store(&backup.folder)?;
     check_publication(config, backup)?;
-    check_owner(config)?;
+    check_owner(config, "restore")?;
     let mut options = Options::default();
     options.quota_bytes = config.quota_bytes.unwrap_or(options.quota_bytes);
     let (store, findings) = FileStore::open(&config.store, entropy, options)?;
@@ -185,14 +185,17 @@ pub fn check_newsroom(config: &Config, backup: &Checked) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What comes back must be the gateway's own, or it could not read it.
-fn check_owner(config: &Config) -> anyhow::Result<()> {
+/// What a command writes into the store must be the gateway's own, or it could not use it.
+///
+/// # Errors
+/// One sentence, if who runs `command` is not the store's owner.
+pub fn check_owner(config: &Config, command: &str) -> anyhow::Result<()> {
     let store = config.store.metadata().or_else(|_| config.file.metadata());
     let store = store.with_context(|| format!("{}", config.file.display()))?;
     if store.uid() != rustix::process::geteuid().as_raw() {
         bail!(
             "run this as the user that the gateway runs as, such as `runuser -u sealpost -- \
-             sealpost-gateway restore …`: else the gateway could not read what comes back"
+             sealpost-gateway {command} …`: else the gateway could not use what this writes"
         );
     }
     Ok(())

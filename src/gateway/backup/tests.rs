@@ -13,10 +13,11 @@ use tempfile::TempDir;
 
 use super::{Checked, Made, Order, Restored, check_backup, check_store, make, restore};
 use crate::{
-    clock::{Day, Epoch},
+    clock::{Day, Epoch, Timestamp},
     gateway::{
         config::Config,
-        store::{Entry, FileStore, ItemKind, Options, Store, header::EnvelopeHeader},
+        status::Status,
+        store::{Entry, FileStore, ItemKind, Options, Store, files, header::EnvelopeHeader},
     },
     publication,
     random::SystemEntropy,
@@ -349,6 +350,32 @@ async fn a_damaged_envelope_is_replaced_and_leaves_quarantine() {
 }
 
 #[tokio::test]
+async fn a_damaged_item_is_replaced_and_leaves_quarantine() {
+    let fixture = Fixture::new().await;
+    let store = fixture.open();
+    let key = format!("{}.ridge", TipId([1; 16]));
+    for kind in [ItemKind::Fetched, ItemKind::Deletion] {
+        store.put_item(kind, &key, b"2026-11-22").await.unwrap();
+    }
+    let backup = fixture.back_up(0);
+    let quarantine = || fs::read_dir(fixture.path("store/quarantine")).unwrap().count();
+    let item = |path: &str| fixture.path("store/items").join(path);
+    spoil(item(&format!("deletions/01/{key}")), 90);
+    spoil(item(&format!("fetched/01/{key}")), 90);
+    // cut to nothing, as a disk that loses power may leave it
+    fs::write(item(&format!("replies/5c/{REPLY}")), b"").unwrap();
+    store.verify(&|_, _| {}).await.unwrap();
+    drop(store);
+    assert_eq!(quarantine(), 3);
+    let restored = fixture.restore(&backup);
+    // what reviewers want to be deleted is for them to say again
+    assert_eq!((restored.items, restored.left_out, quarantine()), (2, 1, 1));
+    let store = fixture.open();
+    assert_eq!(store.items(ItemKind::Fetched).await.unwrap().len(), 1);
+    assert_eq!(store.items(ItemKind::Reply).await.unwrap()[0].1, b"sealed");
+}
+
+#[tokio::test]
 async fn restore_asks_for_the_newsroom_the_publication_and_a_store_at_rest() {
     let fixture = Fixture::new().await;
     let backup = check(&fixture.back_up(0).folder);
@@ -455,6 +482,38 @@ async fn a_store_in_use_is_looked_through_and_left_alone() {
     assert!(told[0].contains("0101") && told[0].contains("will be moved to quarantine"));
     assert!(told[1].contains("envelopes/01/note") && told[2].contains("items/other"));
     assert!(fixture.path("store").join(envelope(1)).exists());
+}
+
+#[tokio::test]
+async fn a_folder_that_was_taken_away_is_told_by_all_who_look() {
+    let fixture = Fixture::new().await;
+    fixture.back_up(0);
+    let _gateway = fixture.open();
+    let path = |file: &str| fixture.path("store").join(file);
+    let status = || Status::of(&fixture.config, None, Timestamp(0)).unwrap().warnings;
+    let look = || check_store(&fixture.path("store"), &mut |_, _| {}).unwrap();
+    let folders = ["envelopes/02", "items/tombstones", "items/replies/5c", "items", "envelopes"];
+    for (day, folder) in (1..).zip(folders) {
+        let told = format!("{folder} is missing from the store: put it back");
+        let tells = |sentences: &[String]| {
+            sentences.iter().filter(|one| one.contains(" is missing from the store")).count() == 1
+                && sentences.iter().any(|one| one.starts_with(&told))
+        };
+        assert!(!tells(&look()) && !tells(&status()) && fixture.back_up(day).troubles.is_empty());
+        fs::rename(path(folder), fixture.path("aside")).unwrap();
+        assert!(tells(&look()), "{:?}", look());
+        assert!(tells(&status()), "{:?}", status());
+        let made = fixture.back_up(day);
+        assert!(tells(&made.troubles), "{:?}", made.troubles);
+        fs::rename(fixture.path("aside"), path(folder)).unwrap();
+    }
+    assert_eq!(look(), [""; 0]);
+}
+
+#[test]
+fn a_folder_that_is_no_store_yet_lacks_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(files::missing_folders(folder.path()).unwrap(), [""; 0]);
 }
 
 #[tokio::test]

@@ -182,6 +182,18 @@ pub fn decode<'a>(kind: Kind, key: &str, file: &'a [u8]) -> Option<&'a [u8]> {
     (whole == file).then_some(content)
 }
 
+/// True of a damaged file, found under `name`, that was the item `key` as far as can be told: its
+/// head, if it has one, names no other kind, and its key is not the whole of `name`. Without a head,
+/// what has an id alone for a key may have been an envelope.
+pub(super) fn was(kind: Kind, key: &str, name: &str, file: &[u8]) -> bool {
+    if !file.starts_with(MAGIC) {
+        return key.len() != ID;
+    }
+    let is_of_kind = file.get(10..12) == Some(&kind.tag().to_be_bytes());
+    let is_of_name = file.get(HEAD..).is_some_and(|rest| rest.starts_with(name.as_bytes()));
+    is_of_kind && (name == key || !is_of_name)
+}
+
 fn checksum(parts: [&[u8]; 3]) -> Digest {
     let mut context = Context::new(&SHA256);
     for part in parts {
@@ -197,6 +209,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_damaged_file_is_known_as_far_as_can_be() {
+        let id = "07".repeat(16);
+        let (key, other) = (format!("{id}.ridge"), format!("{id}.ridge.2"));
+        let mut file = encode(Kind::Fetched, &key, b"day").unwrap();
+        file.pop();
+        for name in [&key, &other] {
+            assert!(was(Kind::Fetched, &key, name, &file));
+            assert!(was(Kind::Fetched, &key, name, b""));
+            assert!(!was(Kind::Deletion, &key, name, &file));
+        }
+        let file = encode(Kind::Fetched, &other, b"").unwrap();
+        assert!(!was(Kind::Fetched, &key, &other, &file));
+        assert!(was(Kind::Fetched, &other, &other, &file));
+        assert!(!was(Kind::Tombstone, &id, &id, b"an envelope"));
+    }
 
     proptest! {
         #[test]

@@ -125,7 +125,10 @@ pub enum StoreError {
     )]
     Damaged,
     /// Another process has the store open.
-    #[error("another gateway is using the store in {}: stop it first", folder.display())]
+    #[error(
+        "another process (a gateway, `verify` or `restore`) is using the store in {}: stop it first, or wait until it ends",
+        folder.display()
+    )]
     Locked {
         /// The store's folder.
         folder: PathBuf,

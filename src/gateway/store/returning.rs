@@ -11,7 +11,7 @@ use super::{
     file_store::{Flaw, Inner, lock},
     files::{self, Trouble},
     folders, header,
-    item::Kind,
+    item::{self, Kind},
     new_file::NewFile,
     new_index::Change,
 };
@@ -53,7 +53,8 @@ impl FileStore {
     }
 
     /// Puts back an item, durably, unless one of its key is there; a tombstone only where there is
-    /// no envelope: nothing is deleted by a backup. Blocks.
+    /// no envelope: nothing is deleted by a backup. A damaged one in quarantine has then been
+    /// replaced, and goes. Blocks.
     ///
     /// # Errors
     /// What the store says; asking again is safe.
@@ -78,11 +79,18 @@ impl FileStore {
         if of_envelope {
             return Ok(PutBack::LeftOut);
         }
-        if store.folders.item(kind, key).try_exists()? {
-            return Ok(PutBack::There);
+        let there = store.folders.item(kind, key);
+        let put_back = if there.try_exists()? {
+            PutBack::There
+        } else {
+            store.put_item(kind, key, content)?;
+            PutBack::Back
+        };
+        // one that is there may have been put back by a run that was interrupted
+        if put_back == PutBack::Back || files::read_item(&there, kind, key).is_ok() {
+            store.forget_damaged_item(kind, key)?;
         }
-        store.put_item(kind, key, content)?;
-        Ok(PutBack::Back)
+        Ok(put_back)
     }
 }
 
@@ -122,6 +130,24 @@ impl Inner {
             ledger.missing = ledger.missing.saturating_sub(1);
         }
         Ok(())
+    }
+
+    /// Removes what lies in quarantine of an item that is there again. What may be another kind's of
+    /// the same key, or an envelope, stays.
+    fn forget_damaged_item(&self, kind: Kind, key: &str) -> io::Result<()> {
+        let folder = self.folders.quarantine();
+        let mut gone = false;
+        for there in folders::names(&folder)? {
+            if !there.strip_prefix(key).is_some_and(is_no_name) {
+                continue;
+            }
+            let path = folder.join(&there);
+            if item::was(kind, key, &there, &folders::read_file(&path, item::MAX_FILE)?) {
+                fs::remove_file(path)?;
+                gone = true;
+            }
+        }
+        if gone { folders::sync(&folder) } else { Ok(()) }
     }
 }
 
