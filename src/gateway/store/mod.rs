@@ -57,6 +57,7 @@ mod reorder;
 mod returning;
 #[cfg(test)]
 mod suite;
+mod syncfs;
 #[cfg(test)]
 mod traces;
 mod turn;
@@ -85,7 +86,7 @@ pub use file_store::FileStore;
 pub use finding::Finding;
 pub use ledger::Options;
 pub use recovery::Opening;
-pub(in crate::gateway) use {file_store::Flaw, returning::PutBack};
+pub(in crate::gateway) use {file_store::Flaw, returning::PutBack, syncfs::syncfs_tells_the_truth};
 
 /// What the index and the desk know of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
