@@ -188,6 +188,8 @@ pub enum ItemKind {
     Purge,
     /// Sealed replies to sources, key = `<mailbox>.<reply>`: a mailbox only grows.
     Reply,
+    /// Days on which the gateway was at work, key = the day; the last few.
+    Day,
 }
 
 /// How full the store is.
