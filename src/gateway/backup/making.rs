@@ -376,10 +376,16 @@ impl Making<'_> {
             }
         }
         for path in std::mem::take(&mut self.gone) {
+            let Some(part) = Part::at(&path) else { continue };
             self.told.insert(path.clone());
+            // the next backup takes what it has from this one
+            let then = match self.keep(&path, &part)? {
+                Some(name) => format!("it was kept from the backup {name}: "),
+                None => String::new(),
+            };
             self.troubles.push(format!(
-                "{path} went while it was to be copied, and was not deleted: check the disk, and \
-                 make another backup"
+                "{path} went while it was to be copied, and was not deleted; {then}check the disk, \
+                 and make another backup"
             ));
         }
         Ok(())

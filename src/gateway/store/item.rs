@@ -5,7 +5,7 @@
 //!      0       8  "sealitm\n"
 //!      8       2  version, 1
 //!     10       2  kind: 1 roster, 2 notice mark, 3 tombstone, 4 key batch, 5 epoch, 6 fetched,
-//!                 7 deletion, 8 purge, 9 reply, 10 turned
+//!                 7 deletion, 8 purge, 9 reply, 10 turned, 11 day
 //!     12       2  length of the key, k
 //!     14       2  zero
 //!     16       8  length of the content, n
@@ -59,6 +59,8 @@ pub enum Kind {
     Reply,
     /// Days whose envelopes tell no order any more; the key is the last such day.
     Turned,
+    /// A day on which the gateway was at work.
+    Day,
 }
 
 impl From<ItemKind> for Kind {
@@ -72,12 +74,13 @@ impl From<ItemKind> for Kind {
             ItemKind::Deletion => Self::Deletion,
             ItemKind::Purge => Self::Purge,
             ItemKind::Reply => Self::Reply,
+            ItemKind::Day => Self::Day,
         }
     }
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Roster,
         Self::NoticeMark,
         Self::Tombstone,
@@ -88,6 +91,7 @@ impl Kind {
         Self::Purge,
         Self::Reply,
         Self::Turned,
+        Self::Day,
     ];
 
     pub(super) fn folder(self) -> &'static str {
@@ -102,6 +106,7 @@ impl Kind {
             Self::Purge => "purges",
             Self::Reply => "replies",
             Self::Turned => "turned",
+            Self::Day => "days",
         }
     }
 
@@ -109,7 +114,12 @@ impl Kind {
     pub fn is_many(self) -> bool {
         match self {
             Self::Fetched | Self::Deletion | Self::Purge | Self::Reply | Self::Tombstone => true,
-            Self::Roster | Self::NoticeMark | Self::KeyBatch | Self::Epoch | Self::Turned => false,
+            Self::Roster
+            | Self::NoticeMark
+            | Self::KeyBatch
+            | Self::Epoch
+            | Self::Turned
+            | Self::Day => false,
         }
     }
 
@@ -125,6 +135,7 @@ impl Kind {
             Self::Purge => 8,
             Self::Reply => 9,
             Self::Turned => 10,
+            Self::Day => 11,
         }
     }
 }

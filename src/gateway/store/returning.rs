@@ -30,8 +30,9 @@ pub(in crate::gateway) enum PutBack {
 
 /// Nothing here is asked for while a gateway serves: who calls has opened the store for that.
 impl FileStore {
-    /// Puts back the envelope in `file`, durably, unless it is there or has been deleted. A damaged
-    /// one in quarantine has then been replaced, and goes. Blocks.
+    /// Puts back the envelope in `file`, durably, unless it is there, whole, or has been deleted. One
+    /// that is damaged, or that the disk does not give out, is replaced, and goes from quarantine.
+    /// Blocks for as long as reading both takes.
     ///
     /// # Errors
     /// A flaw of `file`, or, as [`Trouble::Taker`], what the store's disk says; nothing has been
@@ -41,11 +42,26 @@ impl FileStore {
         if store.is_deleted(id).map_err(|error| Trouble::Taker(as_io(error)))? {
             return Ok(PutBack::LeftOut);
         }
-        match store.open_envelope(id) {
+        let path = store.folders.envelope(id);
+        // to its end: a bad sector is seen by whoever reads it
+        let reason = match files::read_envelope(&path, id, &mut |_| Ok(())) {
             Ok(_) => return Ok(PutBack::There),
-            Err(Flaw::Gone) => {}
-            Err(Flaw::Unreadable(error)) => return Err(Trouble::Taker(error)),
-            Err(Flaw::Damaged(reason)) => store.quarantine_envelope(id, &reason),
+            Err(Trouble::Flaw(flaw)) => why_replace(flaw)?,
+            Err(error) => return Err(error),
+        };
+        match reason {
+            Some(reason) => {
+                store.quarantine_envelope(id, &reason);
+                if fs::symlink_metadata(&path).is_ok() {
+                    let stays = io::Error::other(format!("{reason}, and it cannot be moved away"));
+                    return Err(Trouble::Flaw(Flaw::Unreadable(stays)));
+                }
+            }
+            // with its whole folder away, the envelope is not gone
+            None => store
+                .folders
+                .find(&store.folders.shard(folders::shard_of(id)))
+                .map_err(|error| Trouble::Taker(as_io(error)))?,
         }
         store.copy_in(id, file)?;
         store.forget_damaged(id).map_err(Trouble::Taker)?;
@@ -69,10 +85,6 @@ impl FileStore {
         let id = key.get(..32).and_then(folders::id_of);
         let of_envelope = match (kind, id) {
             (Kind::Tombstone, Some(id)) => store.folders.envelope(id).try_exists()?,
-            (Kind::Deletion | Kind::Purge, Some(id)) => {
-                // what is marked now, on an envelope that is there, is what reviewers want now
-                store.is_deleted(id)? || store.folders.envelope(id).try_exists()?
-            }
             (Kind::Fetched, Some(id)) => store.is_deleted(id)?,
             _ => false,
         };
@@ -151,6 +163,27 @@ impl Inner {
     }
 }
 
+/// Why an envelope's file is to be replaced; `None` if there is none.
+///
+/// # Errors
+/// What says nothing of the file itself, such as missing rights.
+fn why_replace(flaw: Flaw) -> Result<Option<String>, Trouble> {
+    match flaw {
+        Flaw::Gone => Ok(None),
+        Flaw::Damaged(reason) => Ok(Some(reason)),
+        Flaw::Unreadable(error) if is_of_the_disk(&error) => Ok(Some(error.to_string())),
+        Flaw::Unreadable(error) => Err(Trouble::Taker(error)),
+    }
+}
+
+/// True of what a disk says of sectors that it cannot read, or that are not as they were written,
+/// and of a link or a folder in a file's place.
+fn is_of_the_disk(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let of_the_disk = [Errno::IO, Errno::BADMSG, Errno::UCLEAN, Errno::LOOP, Errno::ISDIR];
+    Errno::from_io_error(error).is_some_and(|errno| of_the_disk.contains(&errno))
+}
+
 fn as_io(error: StoreError) -> io::Error {
     match error {
         StoreError::Io(error) => error,
@@ -163,4 +196,22 @@ fn as_io(error: StoreError) -> io::Error {
 fn is_no_name(rest: &str) -> bool {
     let number = rest.strip_prefix('.').filter(|number| number.len() < 10);
     rest.is_empty() || number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn what_the_disk_does_not_give_out_is_replaced_and_what_is_forbidden_stops() {
+        let unreadable = |errno: Errno| why_replace(Flaw::Unreadable(errno.into()));
+        for errno in [Errno::IO, Errno::BADMSG, Errno::UCLEAN] {
+            assert!(matches!(unreadable(errno), Ok(Some(_))), "{errno}");
+        }
+        for errno in [Errno::ACCESS, Errno::MFILE, Errno::NOMEM] {
+            assert!(matches!(unreadable(errno), Err(Trouble::Taker(_))), "{errno}");
+        }
+    }
 }
