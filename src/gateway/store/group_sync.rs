@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use super::{file_store::lock, syncfs::tells_errors};
+use super::{file_store::lock, syncfs::syncfs_tells_the_truth};
 
 /// So many at once are faster together than each alone.
 const COMPANY: usize = 8;
@@ -64,14 +64,14 @@ impl GroupSync {
         Ok(Self {
             folder: File::open(folder)?,
             sync_fs,
-            is_reliable: tells_errors(rustix::system::uname().release().to_bytes()),
+            is_reliable: syncfs_tells_the_truth(folder),
             at_work: AtomicUsize::new(0),
             rounds: Mutex::default(),
             changed: Condvar::new(),
         })
     }
 
-    /// Whether `syncfs` tells of what could not be written.
+    /// Whether `syncfs` can be relied on.
     pub(super) fn is_reliable(&self) -> bool {
         self.is_reliable
     }
