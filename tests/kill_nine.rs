@@ -146,7 +146,7 @@ impl Tips {
             // a turn takes about a second: some are hit in their first steps, some are done
             let soon = match turns {
                 true if draw.percent(40) => *draw.one_of(&[10, 50, 250]),
-                true => *draw.one_of(&[1000, 4000]),
+                true => *draw.one_of(&[1000, 2500]),
                 false => *draw.one_of(&[30, 200, 1000]),
             };
             std::thread::sleep(moment(draw, soon));
