@@ -300,8 +300,9 @@ fn name(key: u8) -> String {
 
 /// The age file, sealed once.
 fn bytes_of(class: u8, seed: u8) -> Rc<Vec<u8>> {
+    type Known = HashMap<(u8, u8), Rc<Vec<u8>>>;
     thread_local! {
-        static KNOWN: RefCell<HashMap<(u8, u8), Rc<Vec<u8>>>> = RefCell::default();
+        static KNOWN: RefCell<Known> = RefCell::default();
     }
     KNOWN.with_borrow_mut(|known| {
         known.entry((class, seed)).or_insert_with(|| Rc::new(age_file(class, seed))).clone()
