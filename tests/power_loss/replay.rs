@@ -540,7 +540,12 @@ fn write_of(op: &Op) -> Option<(Node, usize)> {
 
 /// A path with ids, shards, keys and random names left out.
 fn kind_of(path: &str) -> String {
-    let names = path.trim_start_matches('/').split('/').map(|name| {
+    let all: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    // an index is made in tmp, under the names that sled gives its files
+    if let ["store", "tmp", _, "db" | "conf" | "blobs", ..] = all[..] {
+        return "index".into();
+    }
+    let names = all.into_iter().map(|name| {
         let is_hex = name.bytes().all(|byte| byte.is_ascii_hexdigit());
         match name.len() {
             2 if is_hex => "<ab>",
