@@ -247,7 +247,10 @@ fn tombstones(newsroom: &Newsroom, of: &[PathBuf]) -> Vec<PathBuf> {
         runtime.block_on(other.delete(id)).unwrap();
     }
     let tombstones = newsroom.path("other/items/tombstones");
-    let name = |path: &PathBuf| tombstones.join(path.file_name().unwrap());
+    let name = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        tombstones.join(&name[..2]).join(name)
+    };
     of.iter().map(name).collect()
 }
 
@@ -289,7 +292,9 @@ fn names_are_exchanged_and_vanish_meanwhile() {
                 // as a deletion does: the tombstone, then the name
                 if let Some((path, tombstone)) = deletions.next() {
                     let name = tombstone.file_name().unwrap();
-                    fs::rename(tombstone, store.join("items/tombstones").join(name)).unwrap();
+                    let shard = &name.to_str().unwrap()[..2];
+                    let folder = store.join("items/tombstones").join(shard);
+                    fs::rename(tombstone, folder.join(name)).unwrap();
                     fs::remove_file(path).unwrap();
                 }
             }

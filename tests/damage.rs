@@ -37,7 +37,8 @@ const KINDS: [ItemKind; 8] = [
     ItemKind::Purge,
     ItemKind::Reply,
 ];
-const KEYS: [&str; 2] = ["0000001", "0000002"];
+const KEYS: [&str; 2] =
+    ["11111111111111111111111111111111.1", "22222222222222222222222222222222.2"];
 /// Bytes before an envelope's age file.
 const HEADER: usize = 128;
 

@@ -135,13 +135,20 @@ async fn delete(store: &FileStore, id: TipId) {
     say(&format!("has deleted {name}"));
 }
 
-async fn put_item(store: &FileStore, kind: usize, key: &str) {
+/// The key of a name: of kinds that can be many, each begins with an id.
+fn key_of(name: &str) -> String {
+    format!("{}.{name}", "5c".repeat(16))
+}
+
+async fn put_item(store: &FileStore, kind: usize, name: &str) {
+    let key = &key_of(name);
     say(&format!("add {kind} {key}"));
     store.put_item(KINDS[kind], key, content_of(key).as_bytes()).await.unwrap();
     say(&format!("has added {kind} {key}"));
 }
 
-async fn remove_item(store: &FileStore, kind: usize, key: &str) {
+async fn remove_item(store: &FileStore, kind: usize, name: &str) {
+    let key = &key_of(name);
     say(&format!("remove {kind} {key}"));
     store.remove_item(KINDS[kind], key).await.unwrap();
     say(&format!("has removed {kind} {key}"));

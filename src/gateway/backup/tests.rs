@@ -24,6 +24,9 @@ use crate::{
     tip::{SizeClass, TipId},
 };
 
+/// A mailbox, and a reply in it.
+const REPLY: &str = "5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c.5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d";
+
 /// A newsroom whose store has two envelopes, and items.
 struct Fixture {
     folder: TempDir,
@@ -46,7 +49,7 @@ impl Fixture {
         store.put_item(ItemKind::Roster, "00000002", &hash).await.unwrap();
         store.put_item(ItemKind::Epoch, "0000002968", b"").await.unwrap();
         store.put_item(ItemKind::NoticeMark, "2026-11-22", b"").await.unwrap();
-        store.put_item(ItemKind::Reply, "mailbox.reply", b"sealed").await.unwrap();
+        store.put_item(ItemKind::Reply, REPLY, b"sealed").await.unwrap();
         for number in [1, 2] {
             fixture.put(number);
         }
@@ -154,7 +157,7 @@ async fn the_second_backup_shares_what_the_first_has() {
     assert_eq!(second.copied, (1, 3_128));
     assert_eq!(second.about.bytes, first.about.bytes + 3_128);
     assert!(second.to_string().contains("shared with 2026-11-22"), "{second}");
-    for path in [envelope(1), envelope(2), "format".into(), "items/replies/mailbox.reply".into()] {
+    for path in [envelope(1), envelope(2), "format".into(), format!("items/replies/5c/{REPLY}")] {
         let of = |made: &Made| inode(made.folder.join(&path));
         assert_eq!(of(&first), of(&second), "{path}");
         assert_ne!(of(&first), inode(fixture.path("store").join(&path)), "{path}");
@@ -213,7 +216,7 @@ async fn what_is_damaged_or_lost_is_told_and_kept_from_the_backup_before() {
     let damaged = |made: &Made| made.troubles.iter().filter(|t| t.contains("is damaged")).count();
     // never backed up: told, not copied
     spoil(fixture.path("store").join(envelope(1)), 2_000);
-    spoil(fixture.path("store/items/replies/mailbox.reply"), 60);
+    spoil(fixture.path("store/items/replies/5c").join(REPLY), 60);
     let first = fixture.back_up(0);
     assert_eq!((first.troubles.len(), damaged(&first)), (2, 2), "{:?}", first.troubles);
     assert_eq!((first.about.envelopes, first.about.items), (1, 3));
@@ -239,7 +242,8 @@ async fn what_is_damaged_or_lost_is_told_and_kept_from_the_backup_before() {
     let restored = fixture.restore(&fourth);
     assert_eq!((restored.envelopes, restored.there), (1, 2));
     assert!(fixture.has(1));
-    // the damaged reply came to quarantine meanwhile, and is in no backup
+    // a damaged reply comes to quarantine when it is asked for, and is in no backup
+    assert!(fixture.open().items(ItemKind::Reply).await.unwrap().is_empty());
     assert_eq!(fixture.back_up(4).troubles, [""; 0]);
 }
 
@@ -250,7 +254,8 @@ async fn what_was_deleted_is_neither_kept_nor_brought_back() {
     let store = fixture.open();
     store.delete(TipId([1; 16])).await.unwrap();
     // an unlinking that is still to come
-    let tombstone = fixture.path("store/items/tombstones");
+    drop(store);
+    let tombstone = fixture.path("store/items/tombstones/01").join("01".repeat(16));
     let after = fixture.back_up(1);
     assert_eq!((after.about.envelopes, after.troubles.len()), (1, 0));
     fixture.put(1);
@@ -258,7 +263,6 @@ async fn what_was_deleted_is_neither_kept_nor_brought_back() {
     assert_eq!((during.about.envelopes, during.troubles.len()), (1, 0));
     assert_eq!(check(&during.folder).troubles, [""; 0]);
     assert!(!during.folder.join(envelope(1)).exists());
-    drop(store);
 
     let restored = fixture.restore(&before);
     assert_eq!((restored.envelopes, restored.left_out), (0, 1));
@@ -388,20 +392,17 @@ async fn each_file_that_is_not_as_it_was_is_told_with_its_path() {
     let fixture = Fixture::new().await;
     let made = fixture.back_up(0);
     let (one, two) = (made.folder.join(envelope(1)), made.folder.join(envelope(2)));
-    let reply = made.folder.join("items/replies/mailbox.reply");
+    let reply = made.folder.join("items/replies/5c").join(REPLY);
     let told = || check(&made.folder).troubles;
     let undo = [&one, &two, &reply].map(|path| (path.clone(), fs::read(path).unwrap()));
+    let foreign = format!("items/replies/5c/{}.other", "5c".repeat(16));
     let changes: [(&dyn Fn(), &str, &str); 6] = [
         (&|| fs::remove_file(&one).unwrap(), "01/0101", "is missing"),
         (&|| spoil(one.clone(), 2_000), "01/0101", "is damaged"),
         (&|| fs::write(&two, &fs::read(&two).unwrap()[..900]).unwrap(), "02/0202", "is damaged"),
         (&|| fs::write(&two, &fs::read(&two).unwrap()[..50]).unwrap(), "02/0202", "cut short"),
-        (&|| fs::write(&reply, b"").unwrap(), "mailbox.reply", "is damaged"),
-        (
-            &|| fs::write(made.folder.join("items/replies/foreign"), b"x").unwrap(),
-            "replies/foreign",
-            "not in the manifest",
-        ),
+        (&|| fs::write(&reply, b"").unwrap(), REPLY, "is damaged"),
+        (&|| fs::write(made.folder.join(&foreign), b"x").unwrap(), &foreign, "not in the manifest"),
     ];
     for (change, path, what) in changes {
         change();
@@ -411,7 +412,7 @@ async fn each_file_that_is_not_as_it_was_is_told_with_its_path() {
             fs::write(path, bytes).unwrap();
         }
     }
-    fs::rename(made.folder.join("items/replies/foreign"), made.folder.join("note.txt")).unwrap();
+    fs::rename(made.folder.join(&foreign), made.folder.join("note.txt")).unwrap();
     assert!(told()[0].contains("nothing of a backup's"));
     fs::remove_file(made.folder.join("note.txt")).unwrap();
     // whole, but another

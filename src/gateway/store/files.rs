@@ -356,9 +356,11 @@ mod tests {
             Some(Part::Item(Kind::Fetched, key)) => key,
             _ => String::new(),
         };
-        assert_eq!(mark("items/fetched/a.b"), "a.b");
-        assert_eq!(mark("items/fetched/0/a/a.b"), "a.b");
-        let tombstone = Part::at(&format!("items/tombstones/{ID}")).unwrap();
+        assert_eq!(mark(&format!("items/fetched/07/{ID}.b")), format!("{ID}.b"));
+        for elsewhere in ["", "08/", "07/07/"] {
+            assert_eq!(mark(&format!("items/fetched/{elsewhere}{ID}.b")), "");
+        }
+        let tombstone = Part::at(&format!("items/tombstones/07/{ID}")).unwrap();
         assert_eq!(tombstone.tombstone_of(), Some(TipId([7; 16])));
         for foreign in [
             "",

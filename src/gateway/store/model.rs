@@ -22,6 +22,10 @@ const CASES: u32 = 200;
 const STEPS: usize = 50;
 
 const KINDS: [ItemKind; 3] = [ItemKind::Roster, ItemKind::Fetched, ItemKind::Reply];
+/// A key that many add at once.
+const BURST: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+/// What two keys begin with.
+const TWOS: &str = "22222222222222222222222222222222.";
 
 /// Something to do. Envelopes are chosen among all that were ever put.
 #[derive(Clone, Debug)]
@@ -88,7 +92,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (item(), 0..3_u8)
             .prop_map(|((kind, key), content)| Step::PutItem { kind, key, content }),
         2 => item().prop_map(|(kind, key)| Step::RemoveItem { kind, key }),
-        4 => (0..KINDS.len(), prop_oneof![Just(""), Just("1"), Just("2."), Just("x")])
+        4 => (0..KINDS.len(), prop_oneof![Just(""), Just("1"), Just(TWOS), Just("x")])
             .prop_map(|(kind, prefix)| Step::Items { kind, prefix }),
         2 => Just(Step::Health),
         1 => Just(Step::Verify),
@@ -251,7 +255,7 @@ impl<P: Place> Pair<'_, P> {
         let (put, deleted, items, listed) = tokio::join!(
             join_all(puts.iter().map(|sealed| put(store, *sealed))),
             join_all(gone.iter().chain(&gone).map(|id| store.delete(*id))),
-            join_all((0..3).map(|kind| store.put_item(KINDS[kind], "burst", &bytes))),
+            join_all((0..3).map(|kind| store.put_item(KINDS[kind], BURST, &bytes))),
             store.list(None, 10_000),
         );
         assert!(deleted.into_iter().all(|deleted| deleted.is_ok()));
@@ -264,7 +268,7 @@ impl<P: Place> Pair<'_, P> {
         }
         gone.into_iter().for_each(|id| self.model.delete(id));
         for (kind, put) in items.into_iter().enumerate() {
-            let known = self.model.items.entry((kind, "burst".into())).or_insert(bytes.to_vec());
+            let known = self.model.items.entry((kind, BURST.into())).or_insert(bytes.to_vec());
             assert_eq!(put.is_ok(), *known == bytes);
         }
     }
@@ -293,10 +297,14 @@ async fn put(store: &impl Store, (class, seed, days): Sealed) -> TipId {
     store.put(test_envelope(class, seed), day).await.unwrap()
 }
 
-/// Some keys are longer than others.
+/// Some keys are longer than others; each begins with an id, as those of some kinds must.
 fn name(key: u8) -> String {
-    ["1", "2.1", "2.22", "10"][usize::from(key)].to_owned()
+    let (id, rest) = [("1", ""), ("2", ".1"), ("2", ".22"), ("12", "")][usize::from(key)];
+    format!("{}{rest}", id.repeat(32 / id.len()))
 }
+
+/// Age files by class and seed.
+type Known = HashMap<(u8, u8), Rc<Vec<u8>>>;
 
 /// The age file, sealed once.
 fn bytes_of(class: u8, seed: u8) -> Rc<Vec<u8>> {
