@@ -99,10 +99,13 @@ fn kills(recording: &Recording) -> Vec<usize> {
     };
     let syncs: Vec<_> = disk.syncs.iter().filter(|sync| of_folder(sync.reach)).collect();
     let begun = said.iter().find(|(_, text)| text.contains("put ")).unwrap().0;
+    // one of each class
     let making = syncs.iter().filter(|sync| (2..begun).contains(&sync.end));
-    let added = said.iter().find(|(_, text)| text.ends_with("has added 0 second")).unwrap().0;
-    let last = syncs.iter().rfind(|sync| sync.end < added);
-    making.chain(last).map(|sync| sync.begin).collect()
+    let making: BTreeMap<_, _> = making.map(|sync| (&sync.class, sync.begin)).collect();
+    let is_it = |text: &str| text.contains("has added 0 ") && text.ends_with("second");
+    let added = said.iter().find(|(_, text)| is_it(text)).unwrap().0;
+    let last = syncs.iter().rfind(|sync| sync.end < added).unwrap();
+    making.into_values().chain([last.begin]).collect()
 }
 
 impl Run {
