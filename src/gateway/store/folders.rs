@@ -5,6 +5,8 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use data_encoding::HEXLOWER;
@@ -17,6 +19,13 @@ pub(super) const FORMAT: u32 = 1;
 
 /// Bytes of a `format` file.
 pub(super) const MAX_FORMAT: usize = 64;
+
+/// Folders in each other below the store's own: `items/<kind>/<shard>`.
+const DEPTH: u32 = 3;
+
+/// How often, and how long between, a store that is in use is tried before it is refused: a second.
+const LOCK_TRIES: u32 = 20;
+const LOCK_NAP: Duration = Duration::from_millis(50);
 
 /// An opened store's folders. While it lives, no other process can open the store.
 pub(super) struct Folders {
@@ -321,7 +330,7 @@ fn is_begun(root: &Path) -> io::Result<bool> {
         let is_ours = match &*name {
             "lock" | "format.new" => true,
             "envelopes" | "items" | "index" | "tmp" | "quarantine" => {
-                has_no_file(&root.join(&name))?
+                has_no_file(&root.join(&name), DEPTH)?
             }
             _ => false,
         };
@@ -332,11 +341,13 @@ fn is_begun(root: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Looks two folders deep.
-fn has_no_file(folder: &Path) -> io::Result<bool> {
+/// Looks as deep as a store has folders.
+fn has_no_file(folder: &Path, depth: u32) -> io::Result<bool> {
     for inner in fs::read_dir(folder)? {
         let inner = inner?;
-        if !inner.file_type()?.is_dir() || fs::read_dir(inner.path())?.next().is_some() {
+        let is_empty_folder =
+            inner.file_type()?.is_dir() && depth > 0 && has_no_file(&inner.path(), depth - 1)?;
+        if !is_empty_folder {
             return Ok(false);
         }
     }
@@ -350,7 +361,7 @@ pub(super) fn parse_format(file: &[u8]) -> Option<u32> {
     number.parse().ok().filter(|number| *number > 0)
 }
 
-/// The first thing that a new store gets, so that a store without it is never taken for one.
+/// The last thing that a new store gets: with it, every folder is there.
 fn write_format(root: &Path) -> io::Result<()> {
     let new = root.join("format.new");
     let mut file =
@@ -361,15 +372,20 @@ fn write_format(root: &Path) -> io::Result<()> {
     sync(root)
 }
 
+/// Another process that is ending, or a child that is being started and has a copy of every open
+/// file until it begins its own program, holds the lock a moment longer.
 fn lock(root: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     let file =
         options.create(true).truncate(false).write(true).mode(0o600).open(root.join("lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { folder: root.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(error.into()),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_NAP),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
     }
+    Err(StoreError::Locked { folder: root.to_owned() })
 }
 
 /// Makes the folders that are missing in `parent`. It is synced even if none is: a run that was

@@ -73,6 +73,9 @@ impl Inner {
         go_on: &mut GoOn<'_>,
     ) -> Result<Turned, StoreError> {
         let mut left = self.candidates(is_meant, go_on)?;
+        if left.is_empty() {
+            return Ok(Turned::default());
+        }
         random::shuffle(&*self.entropy, &mut left);
         let mut turned = Turned::default();
         let mut shards = BTreeSet::new();
