@@ -78,3 +78,29 @@ async fn a_turn_that_fails_is_told_once_a_day_and_tried_again() {
     assert_eq!(mark(&place), TODAY.plus(1).to_string());
     assert_eq!(place.gateway.store.list(None, 9).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn what_was_found_amiss_is_told_on_the_next_day() {
+    let place = newsroom().await;
+    let mut upkeep = Upkeep::default();
+    place.tip().await;
+    upkeep.look(&place.gateway).await;
+    let id = place.gateway.store.list(None, 9).await.unwrap()[0].id;
+    let name = id.to_string();
+    let file = place.path("store/envelopes").join(&name[..2]).join(&name);
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[90] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    assert!(place.gateway.store.get(id, None).await.is_err());
+    for _ in 0..2 * HOUR {
+        upkeep.look(&place.gateway).await;
+    }
+    assert_eq!(place.gateway.log.events(), [], "not when it was asked for");
+    for day in 1..3 {
+        place.clock.set(TODAY.plus(day).start());
+        upkeep.look(&place.gateway).await;
+        let events = place.gateway.log.events();
+        let [Event::StoreFound(told)] = &events[..] else { panic!("{events:?}") };
+        assert!(told.contains(&name) && told.contains("quarantine"), "{told}");
+    }
+}

@@ -104,6 +104,8 @@ pub enum Event {
     AddressBookUnreadable,
     /// The store could not say whether something arrived.
     StoreFailed,
+    /// What the store has found amiss since the day before, in its own words. Said once a day.
+    StoreFound(String),
     /// The disk has no room for the day's turn. Said once a day.
     TurnPostponed,
     /// The day's turn failed. Said once a day.
@@ -278,6 +280,7 @@ impl fmt::Display for Event {
             Self::StoreFailed => {
                 write!(f, "the store cannot be listed; the notices say that something arrived")
             }
+            Self::StoreFound(what) => write!(f, "store: {what}"),
             Self::TurnPostponed => write!(
                 f,
                 "the disk has no room to write the files of past days anew; free some, or they may \

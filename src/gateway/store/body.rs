@@ -17,6 +17,18 @@ const PIECE: usize = 64 << 10;
 /// What is read at once.
 const BLOCK: usize = 256 << 10;
 
+/// Where a body's bytes come from, block by block.
+pub trait Blocks: Send + 'static {
+    /// The next block, not empty and no longer than what is left (blocking).
+    ///
+    /// # Errors
+    /// `InvalidData` in place of the last block of a whole body that is not what was stored.
+    fn next_block(&mut self) -> io::Result<Bytes>;
+
+    /// Bytes still to come.
+    fn left(&self) -> u64;
+}
+
 /// A piece-by-piece reader of a stored age file, or of a range of it.
 ///
 /// While a block of it is handed out, the next one is read and summed up. An envelope that is
@@ -28,42 +40,25 @@ pub struct StoredBody {
     block: Bytes,
     next: Next,
     /// keeps the store open
-    _store: Arc<Inner>,
+    _store: Box<dyn Send + Sync>,
 }
 
 enum Next {
     /// Nothing was asked for yet.
-    Unread(Box<Reader>),
+    Unread(Box<dyn Blocks>),
     /// On its way.
-    Reading(JoinHandle<io::Result<(Bytes, Reader)>>),
+    Reading(JoinHandle<io::Result<(Bytes, Box<dyn Blocks>)>>),
     /// After the last block, or after a failure.
     Nothing,
 }
 
-struct Reader {
-    /// weak: a block that is being read for nobody does not keep the store open
-    store: Weak<Inner>,
-    file: File,
-    header: EnvelopeHeader,
-    left: u64,
-    /// only of a body that is read whole
-    sum: Option<Context>,
-}
-
 impl StoredBody {
-    /// Reads `len` bytes from where `file` stands; `whole` if that is all of the body.
-    pub(super) fn new(
-        store: Arc<Inner>,
-        file: File,
-        header: EnvelopeHeader,
-        len: u64,
-        whole: bool,
-    ) -> Self {
-        let sum = whole.then(|| Context::new(&SHA256));
-        let sha256 = header.sha256;
-        let reader = Reader { store: Arc::downgrade(&store), file, header, left: len, sum };
-        let next = if len > 0 { Next::Unread(Box::new(reader)) } else { Next::Nothing };
-        Self { len, sha256, block: Bytes::new(), next, _store: store }
+    /// A body of these blocks; `sha256` is that of the whole age file. `store` is held until the
+    /// body is dropped, which `blocks` should not do: one may be read for nobody any more.
+    pub fn new(blocks: impl Blocks, sha256: [u8; 32], store: impl Send + Sync + 'static) -> Self {
+        let len = blocks.left();
+        let next = if len > 0 { Next::Unread(Box::new(blocks)) } else { Next::Nothing };
+        Self { len, sha256, block: Bytes::new(), next, _store: Box::new(store) }
     }
 
     /// The next piece, of 1 to 65,536 bytes; `None` after the last.
@@ -75,14 +70,14 @@ impl StoredBody {
     pub async fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
         if self.block.is_empty() {
             let reading = match std::mem::replace(&mut self.next, Next::Nothing) {
-                Next::Unread(reader) => read(*reader),
+                Next::Unread(blocks) => read(blocks),
                 Next::Reading(reading) => reading,
                 Next::Nothing => return Ok(None),
             };
-            let (block, reader) = reading.await.map_err(io::Error::other)??;
+            let (block, blocks) = reading.await.map_err(io::Error::other)??;
             self.block = block;
-            if reader.left > 0 {
-                self.next = Next::Reading(read(reader));
+            if blocks.left() > 0 {
+                self.next = Next::Reading(read(blocks));
             }
         }
         let length = self.block.len().min(PIECE);
@@ -105,12 +100,35 @@ impl StoredBody {
     }
 }
 
-fn read(mut reader: Reader) -> JoinHandle<io::Result<(Bytes, Reader)>> {
-    tokio::task::spawn_blocking(move || Ok((reader.next()?, reader)))
+fn read(mut blocks: Box<dyn Blocks>) -> JoinHandle<io::Result<(Bytes, Box<dyn Blocks>)>> {
+    tokio::task::spawn_blocking(move || Ok((blocks.next_block()?, blocks)))
 }
 
-impl Reader {
-    fn next(&mut self) -> io::Result<Bytes> {
+/// Reads `len` bytes from where `file` stands; `whole` if that is all of the body.
+pub(super) fn of_file(
+    store: &Arc<Inner>,
+    file: File,
+    header: EnvelopeHeader,
+    len: u64,
+    whole: bool,
+) -> StoredBody {
+    let sum = whole.then(|| Context::new(&SHA256));
+    let sha256 = header.sha256;
+    let blocks = FileBlocks { store: Arc::downgrade(store), file, header, left: len, sum };
+    StoredBody::new(blocks, sha256, Arc::clone(store))
+}
+
+struct FileBlocks {
+    store: Weak<Inner>,
+    file: File,
+    header: EnvelopeHeader,
+    left: u64,
+    /// only of a body that is read whole
+    sum: Option<Context>,
+}
+
+impl Blocks for FileBlocks {
+    fn next_block(&mut self) -> io::Result<Bytes> {
         let mut block = vec![0; usize::try_from(self.left).map_or(BLOCK, |left| left.min(BLOCK))];
         self.file.read_exact(&mut block)?;
         self.left -= block.len() as u64;
@@ -129,6 +147,12 @@ impl Reader {
         Ok(block.into())
     }
 
+    fn left(&self) -> u64 {
+        self.left
+    }
+}
+
+impl FileBlocks {
     fn differs(&self, sum: Context) -> bool {
         sum.finish().as_ref() != self.header.sha256
     }

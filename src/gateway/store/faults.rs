@@ -499,24 +499,6 @@ async fn memory() {
 }
 
 #[tokio::test]
-async fn a_tombstone_that_lies_where_all_once_lay_still_counts() {
-    let place = Folder::new();
-    let store = place.open();
-    let ids = put_some(&store, 2).await;
-    let envelope = fs::read(place.envelope(ids[0])).unwrap();
-    store.delete(ids[0]).await.unwrap();
-    drop(store);
-    let flat = place.path("store/items/tombstones").join(file_name(ids[0]));
-    fs::rename(place.tombstone(ids[0]), &flat).unwrap();
-    fs::write(place.envelope(ids[0]), envelope).unwrap();
-
-    let (store, findings) = place.reopen();
-    assert_eq!(findings[0], Finding::DeletionsFinished { count: 1 });
-    assert!(matches!(store.get(ids[0], None).await, Err(StoreError::NotFound)));
-    assert!(place.tombstone(ids[0]).exists() && !flat.exists());
-}
-
-#[tokio::test]
 async fn what_is_asked_of_one_shard_reads_no_other() {
     let place = Folder::new();
     let store = place.open();

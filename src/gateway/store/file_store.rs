@@ -14,7 +14,7 @@ use std::{
 use ring::digest::Context;
 
 use super::{
-    Entry, Finding, Health, ItemKind, Store, StoreError, StoredBody, Turned, clean, files,
+    Entry, Finding, Health, ItemKind, Store, StoreError, StoredBody, Turned, body, clean, files,
     folders::{self, Folders},
     group_sync::GroupSync,
     header::{self, EnvelopeHeader},
@@ -28,6 +28,9 @@ use super::{
     unreadable::Unreadable,
 };
 use crate::{clock::Day, random::Entropy, seal::Envelope, tip::TipId};
+
+/// So many findings are kept at most until somebody asks for them.
+const MAX_FINDINGS: usize = 1_000;
 
 /// A store in a folder of its own. A clone is another handle to the same open store; the folder
 /// can be opened again once the last handle and the last [`StoredBody`] are gone.
@@ -207,6 +210,10 @@ impl Store for FileStore {
         self.blocking(|store| store.probe()).await
     }
 
+    async fn findings(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.0.findings)).iter().map(ToString::to_string).collect()
+    }
+
     async fn health(&self) -> Result<Health, StoreError> {
         self.blocking(|store| store.health()).await
     }
@@ -251,7 +258,7 @@ impl Inner {
         file.seek(SeekFrom::Start(header::LEN_U64 + start))?;
         let len = end.saturating_sub(start);
         let entry = header.entry.clone();
-        Ok((entry, StoredBody::new(self.clone(), file, header, len, len == all.end)))
+        Ok((entry, body::of_file(self, file, header, len, len == all.end)))
     }
 
     pub(super) fn list(
@@ -293,6 +300,14 @@ impl Inner {
             self.folders.find(folder)?;
         }
         Ok(is_there)
+    }
+
+    /// Keeps a finding until somebody asks. Of a disk that fails all over, the first are enough.
+    pub(super) fn note(&self, finding: Finding) {
+        let mut findings = lock(&self.findings);
+        if findings.len() < MAX_FINDINGS {
+            findings.push(finding);
+        }
     }
 
     /// What keeps the next opening from trusting what this run leaves behind.

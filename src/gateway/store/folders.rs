@@ -157,19 +157,7 @@ impl Folders {
         for kind in Kind::ALL.into_iter().filter(|kind| kind.is_many()) {
             make_in(&self.items(kind), self.item_folders(kind, "").into_iter())?;
         }
-        self.spread_tombstones()
-    }
-
-    /// Moves tombstones to where they are looked for: before there were more kinds that can be
-    /// many, all lay in one folder.
-    fn spread_tombstones(&self) -> io::Result<()> {
-        let folder = self.items(Kind::Tombstone);
-        for name in names(&folder)?.iter().filter(|name| id_of(name).is_some()) {
-            let place = self.item(Kind::Tombstone, name);
-            fs::rename(folder.join(name), &place)?;
-            place.parent().map_or(Ok(()), sync)?;
-        }
-        sync(&folder)
+        Ok(())
     }
 
     /// Whoever makes a missing folder anew says that nothing was in it.

@@ -44,7 +44,12 @@ struct Rounds {
 }
 
 /// Somebody who is storing a small file.
-pub(super) struct AtWork<'a>(&'a GroupSync);
+pub(super) struct AtWork<'a> {
+    group: &'a GroupSync,
+    /// Rounds that had ended before the file was begun. A later one that fails may have met with
+    /// the file's pages, though it began too early to be waited for: its error is told only once.
+    since: u64,
+}
 
 impl GroupSync {
     pub(super) fn new(folder: &Path) -> io::Result<Self> {
@@ -57,10 +62,15 @@ impl GroupSync {
         })
     }
 
+    /// Whether `syncfs` tells of what could not be written.
+    pub(super) fn is_reliable(&self) -> bool {
+        self.is_reliable
+    }
+
     /// Tells that a small file is to be stored.
     pub(super) fn begin(&self) -> AtWork<'_> {
         self.at_work.fetch_add(1, Ordering::Relaxed);
-        AtWork(self)
+        AtWork { group: self, since: lock(&self.rounds).ended }
     }
 
     fn run_round<'a>(&'a self, mut rounds: MutexGuard<'a, Rounds>) -> MutexGuard<'a, Rounds> {
@@ -77,7 +87,8 @@ impl GroupSync {
     }
 
     /// Makes everything durable that was done before this call, by a sync that begins after it.
-    fn sync(&self) -> io::Result<()> {
+    /// An error if any round after `since` has failed.
+    fn sync(&self, since: u64) -> io::Result<()> {
         let mut rounds = lock(&self.rounds);
         rounds.waiting += 1;
         if rounds.waiting >= self.at_work.load(Ordering::Relaxed) {
@@ -100,8 +111,7 @@ impl GroupSync {
         }
         rounds.waiting -= 1;
         match rounds.failed {
-            // a later one's failure counts, too: better one refusal too many
-            Some((round, kind)) if round >= needed => Err(kind.into()),
+            Some((round, kind)) if round > since => Err(kind.into()),
             _ => Ok(()),
         }
     }
@@ -110,25 +120,28 @@ impl GroupSync {
 impl<'a> AtWork<'a> {
     /// The sync to share with the others, if there are enough of them.
     pub(super) fn company(&self) -> Option<Together<'a>> {
-        let Self(group) = *self;
+        let Self { group, since } = *self;
         let enough = group.at_work.load(Ordering::Relaxed) >= COMPANY;
-        (group.is_reliable && enough).then_some(Together(group))
+        (group.is_reliable && enough).then_some(Together { group, since })
     }
 }
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
-        self.0.at_work.fetch_sub(1, Ordering::Relaxed);
+        self.group.at_work.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// A sync that is shared.
 #[derive(Clone, Copy)]
-pub(super) struct Together<'a>(&'a GroupSync);
+pub(super) struct Together<'a> {
+    group: &'a GroupSync,
+    since: u64,
+}
 
 impl Together<'_> {
     pub(super) fn sync(self) -> io::Result<()> {
-        self.0.sync()
+        self.group.sync(self.since)
     }
 }
 
@@ -156,7 +169,7 @@ mod tests {
                 scope.spawn(|| {
                     for _ in 0..20 {
                         let before = lock(&group.rounds).begun;
-                        group.sync().unwrap();
+                        group.sync(before).unwrap();
                         assert!(lock(&group.rounds).ended > before);
                     }
                 });

@@ -76,7 +76,7 @@ impl Inner {
                     Some(content) => items.push((key, content.to_owned())),
                     None => {
                         let finding = self.quarantine(&path, "its checksum is wrong");
-                        lock(&self.findings).push(finding);
+                        self.note(finding);
                     }
                 }
             }

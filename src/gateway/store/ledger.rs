@@ -27,7 +27,7 @@ impl Default for Options {
 
 /// Of all that a store can hold, this part is kept for tips without files.
 const PART_FOR_WORDS: u64 = 10;
-/// The day\'s turn leaves this part of the reserve free.
+/// The day's turn leaves this part of the reserve free.
 const PART_BESIDE_COPIES: u64 = 4;
 
 /// What is stored, and what is being stored.

@@ -44,6 +44,8 @@ pub mod item;
 mod items;
 mod ledger;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod model;
 mod new_file;
 mod new_index;
@@ -80,7 +82,7 @@ use crate::{
     tip::{SizeClass, TipId},
 };
 
-pub use body::StoredBody;
+pub use body::{Blocks, StoredBody};
 pub use file_store::FileStore;
 pub use finding::Finding;
 pub use ledger::Options;
@@ -285,6 +287,12 @@ pub trait Store: Send + Sync + 'static {
         &self,
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
+    /// What was found amiss while serving, since this or [`Store::verify`] was asked last; a sentence
+    /// each for the operator. They name files.
+    fn findings(&self) -> impl Future<Output = Vec<String>> + Send {
+        std::future::ready(Vec::new())
+    }
 
     /// Finds out whether an envelope could be stored, by writing something small durably and
     /// removing it.

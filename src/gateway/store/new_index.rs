@@ -93,7 +93,7 @@ impl Inner {
                 if let Some(failed) = slot.open.take() {
                     failed.abandon();
                 }
-                lock(&self.findings).push(Finding::IndexOff { reason: error.to_string() });
+                self.note(Finding::IndexOff { reason: error.to_string() });
                 None
             }
         }
@@ -125,7 +125,7 @@ impl Inner {
             slot.failures = slot.failures.saturating_add(1);
         } else {
             (slot.failures, slot.wait) = (0, 0);
-            lock(&self.findings).push(Finding::IndexMended);
+            self.note(Finding::IndexMended);
         }
         made
     }
@@ -211,7 +211,7 @@ impl Inner {
         match opened {
             Ok(index) => slot.open = Some(index),
             Err(error) => {
-                lock(&self.findings).push(Finding::IndexOff { reason: error.to_string() });
+                self.note(Finding::IndexOff { reason: error.to_string() });
                 return Err(error);
             }
         }

@@ -23,7 +23,7 @@ impl Inner {
         let finding = self.quarantine(&path, reason);
         self.forget(id, file.len());
         lock(&self.ledger).missing += 1;
-        lock(&self.findings).push(finding);
+        self.note(finding);
     }
 
     /// Moves a damaged file to quarantine, under its own name if that is free.

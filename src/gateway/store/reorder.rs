@@ -14,12 +14,7 @@ use std::{
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::{
-    Finding, StoreError,
-    file_store::{Inner, lock},
-    folders,
-    new_index::GoOn,
-};
+use super::{Finding, StoreError, file_store::Inner, folders, new_index::GoOn};
 
 impl Inner {
     /// Puts these shards in order, as far as the file system lets us.
@@ -35,7 +30,7 @@ impl Inner {
             match self.reorder(&old, &mut new, go_on) {
                 Err(error) if is_unable(&error) => {
                     let reason = error.to_string();
-                    lock(&self.findings).push(Finding::NamesUnordered { reason });
+                    self.note(Finding::NamesUnordered { reason });
                     return Ok(());
                 }
                 done => done?,

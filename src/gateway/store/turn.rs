@@ -86,7 +86,7 @@ impl Inner {
                 let smallest = left.iter().map(|candidate| candidate.room).min();
                 self.wait_for_room(smallest.unwrap_or(0), turned.postponed);
                 let reason = format!("no room on the disk for copies of {} files", left.len());
-                lock(&self.findings).push(Finding::TurnPostponed { reason });
+                self.note(Finding::TurnPostponed { reason });
                 break;
             }
             turned.rewritten += self.turn_batch(&batch, &mut shards, go_on)?;
@@ -130,7 +130,11 @@ impl Inner {
                 copies.0.push((candidate.id, path));
             }
         }
-        rustix::fs::syncfs(&tmp).map_err(io::Error::from)?;
+        if self.group.is_reliable() {
+            rustix::fs::syncfs(&tmp).map_err(io::Error::from)?;
+        } else {
+            copies.0.iter().try_for_each(|(_, path)| File::open(path)?.sync_all())?;
+        }
         random::shuffle(&*self.entropy, &mut copies.0);
         let mut touched = BTreeSet::new();
         let mut rewritten = 0;

@@ -62,9 +62,7 @@ impl Inner {
             days.add_late(day);
             match self.write_mark(day_before(day)) {
                 Ok(()) => days.mark = day_before(day),
-                Err(error) => {
-                    lock(&self.findings).push(Finding::TurnPostponed { reason: error.to_string() })
-                }
+                Err(error) => self.note(Finding::TurnPostponed { reason: error.to_string() }),
             }
         }
     }

@@ -51,7 +51,7 @@ impl Inner {
     pub(super) fn note_unreadable(&self, id: TipId, error: &io::Error) {
         if lock(&self.unreadable).add(id, Known::Yes) {
             let finding = self.unreadable_finding(id, error);
-            lock(&self.findings).push(finding);
+            self.note(finding);
         }
     }
 

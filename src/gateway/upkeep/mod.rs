@@ -48,12 +48,18 @@ impl Upkeep {
         let today = gateway.clock.now().day();
         self.looks = self.looks.wrapping_add(1);
         if self.looks.is_multiple_of(LOOKS_BETWEEN_MENDING) {
-            // what could not be mended now is tried again; the store's health tells of it
+            // what could not be mended now is tried again; the store's findings tell of it
             let _ = gateway.store.mend().await;
         }
         let is_due = self.tried.is_none_or(|(day, look)| {
             day != today || self.looks.wrapping_sub(look) >= LOOKS_BETWEEN_TRIES
         });
+        if self.tried.is_some_and(|(day, _)| day != today) {
+            // not when it happens: who downloads what, and when, is nobody's business
+            for what in gateway.store.findings().await {
+                gateway.log.write(Event::StoreFound(what));
+            }
+        }
         if is_due {
             self.daily(gateway, today).await;
             self.tried = Some((today, self.looks));
