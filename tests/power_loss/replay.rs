@@ -99,6 +99,8 @@ struct Follower<'a> {
     first: usize,
     disk: Disk,
     names: BTreeMap<(Node, String), Node>,
+    /// The last name of each.
+    homes: HashMap<Node, (Node, String)>,
     lengths: HashMap<Node, usize>,
     handles: HashMap<u32, Handle>,
     /// What each thread did to names in a folder since it last synced that folder, or all.
@@ -122,6 +124,7 @@ pub(super) fn follow(trace: &Trace, folder: &Path, disk: Disk, first: usize) -> 
         folder: folder.to_str().unwrap(),
         first,
         names: BTreeMap::new(),
+        homes: HashMap::new(),
         lengths: HashMap::new(),
         handles: HashMap::new(),
         done: HashMap::new(),
@@ -170,7 +173,10 @@ impl Follower<'_> {
                     for (folder, name, node) in halves {
                         let key = (*folder, name.clone());
                         match node {
-                            Some(node) => drop(self.names.insert(key, *node)),
+                            Some(node) => {
+                                self.homes.insert(*node, key.clone());
+                                self.names.insert(key, *node);
+                            }
                             None => drop(self.names.remove(&key)),
                         }
                     }
@@ -332,6 +338,7 @@ impl Follower<'_> {
             let key = (*folder, name.clone());
             match node {
                 Some(node) => {
+                    self.homes.insert(*node, key.clone());
                     self.names.insert(key, *node);
                     let path = self.path_of(*node);
                     self.places.entry(*node).or_default().push(path);
@@ -497,10 +504,10 @@ impl Follower<'_> {
         self.syncs.push((Sync { begin, end, reach, class: call.name.clone() }, path, done));
     }
 
+    /// By the last name that it was given.
     fn path_of(&self, node: Node) -> String {
-        let found = self.names.iter().find(|(_, named)| **named == node);
-        match found {
-            Some(((folder, name), _)) => format!("{}/{name}", self.path_of(*folder)),
+        match self.homes.get(&node) {
+            Some((folder, name)) => format!("{}/{name}", self.path_of(*folder)),
             None => String::new(),
         }
     }
@@ -540,7 +547,12 @@ fn write_of(op: &Op) -> Option<(Node, usize)> {
 
 /// A path with ids, shards, keys and random names left out.
 fn kind_of(path: &str) -> String {
-    let names = path.trim_start_matches('/').split('/').map(|name| {
+    let all: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    // an index is made in tmp, under the names that sled gives its files
+    if let ["store", "tmp", _, "db" | "conf" | "blobs", ..] = all[..] {
+        return "index".into();
+    }
+    let names = all.into_iter().map(|name| {
         let is_hex = name.bytes().all(|byte| byte.is_ascii_hexdigit());
         match name.len() {
             2 if is_hex => "<ab>",
@@ -550,6 +562,7 @@ fn kind_of(path: &str) -> String {
     });
     let names: Vec<&str> = names.collect();
     match names[..] {
+        ["store", "items", kind, "<ab>"] => format!("items/{}/<ab>", kind_of_item(kind)),
         ["store", "items", kind, ..] if names.len() > 3 => {
             let shard = if names.len() > 4 { "<ab>/" } else { "" };
             format!("items/{}/{shard}<key>", kind_of_item(kind))
