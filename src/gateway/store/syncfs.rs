@@ -11,7 +11,7 @@ const KNOWN: [FsWord; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x010
 /// True if `syncfs` makes all durable on the file system of `folder`, and tells of what could not be
 /// written; false also where that cannot be found out.
 pub(in crate::gateway) fn syncfs_tells_the_truth(folder: &Path) -> bool {
-    let kind = File::open(folder).map(|folder| rustix::fs::fstatfs(folder));
+    let kind = File::open(folder).map(rustix::fs::fstatfs);
     let Ok(Ok(disk)) = kind else { return false };
     KNOWN.contains(&disk.f_type) && tells_errors(rustix::system::uname().release().to_bytes())
 }
