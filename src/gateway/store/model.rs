@@ -303,9 +303,6 @@ fn name(key: u8) -> String {
     format!("{}{rest}", id.repeat(32 / id.len()))
 }
 
-/// Age files by class and seed.
-type Known = HashMap<(u8, u8), Rc<Vec<u8>>>;
-
 /// The age file, sealed once.
 fn bytes_of(class: u8, seed: u8) -> Rc<Vec<u8>> {
     type Known = HashMap<(u8, u8), Rc<Vec<u8>>>;
