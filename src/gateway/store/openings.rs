@@ -198,26 +198,22 @@ async fn what_cannot_be_moved_to_quarantine_is_missing_and_told_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_moved_at_opening_is_missing() {
+async fn what_neither_index_nor_quarantine_has_is_missing() {
     let place = Folder::new();
     let store = place.open();
     let ids = put_some(&store, 2).await;
-    drop(store);
-    overwrite(&place.envelope(ids[0]), |bytes| bytes[90] ^= 1);
-    fs::remove_dir_all(place.path("store/index")).unwrap();
-    let quarantine = place.path("store/quarantine");
-    fs::set_permissions(&quarantine, fs::Permissions::from_mode(0o500)).unwrap();
-    let moved = fs::write(quarantine.join("x"), b"").is_ok();
-    let (store, findings) = place.reopen();
-    fs::set_permissions(&quarantine, fs::Permissions::from_mode(0o700)).unwrap();
-    if moved {
-        // the superuser writes everywhere
-        return;
-    }
-    assert!(matches!(findings[0], Finding::Unreadable { .. }), "{findings:?}");
+    damage_in_place(&place, ids[0]);
+    // as at an opening whose index lacks it
+    store.0.change_index(Change::Remove(ids[0]));
+    let bytes = store.health().await.unwrap().bytes / 2;
+    lock(&store.0.ledger).forget(bytes);
+    assert!(store.0.set_aside(ids[0], "a test", Known::No).unwrap().is_new);
     assert_eq!(numbers(&store).await, (1, 1, 1));
+    fs::remove_file(place.path("store/quarantine")).unwrap();
+    fs::rename(place.path("quarantine"), place.path("store/quarantine")).unwrap();
     store.mend().await.unwrap();
     assert_eq!((numbers(&store).await, place.count("store/quarantine")), ((1, 1, 1), 1));
+    assert_eq!(store.health().await.unwrap().bytes, bytes);
 }
 
 #[test]
