@@ -238,6 +238,7 @@ fn while_the_gateway_misses_envelopes_no_key_is_destroyed() {
     // the operator restores it
     gateway.stop();
     std::fs::remove_dir_all(newsroom.path("gateway/store/quarantine")).unwrap();
+    std::fs::create_dir(newsroom.path("gateway/store/quarantine")).unwrap();
     sealpost::disk::write_private(&newsroom.envelope(&damaged), &sound).unwrap();
     let _gateway = newsroom.serve_again(&["mina"]);
     let said = newsroom.says("fetch --dir mina");

@@ -481,6 +481,7 @@ async fn marks_stay_while_the_store_lacks_envelopes() {
         .restarted_after(|folder| {
             fs::write(&path, sound).unwrap();
             fs::remove_dir_all(folder.join("store/quarantine")).unwrap();
+            fs::create_dir(folder.join("store/quarantine")).unwrap();
         })
         .await;
     desk = Desk { place, mina, jun, hana };

@@ -47,13 +47,14 @@ async fn page<S: Store>(
     after: Option<TipId>,
     limit: usize,
 ) -> Result<ListPage, StoreError> {
+    // before and after the list: what went missing meanwhile is counted, and what has come back
+    let missing_before = gateway.store.health().await?.missing;
     // one more than asked for tells whether there is a next page
     let mut entries = gateway.store.list(after, limit + 1).await?;
     let is_more = entries.len() > limit;
     entries.truncate(limit);
     let next = entries.last().filter(|_| is_more).map(|last| last.id);
-    // after the list, so that what went missing meanwhile is counted
-    let missing = gateway.store.health().await?.missing;
+    let missing = gateway.store.health().await?.missing.max(missing_before);
     let active = Who::active(&gateway.roster.publication());
     entries.retain(|entry| !gateway.retention.hides(entry.id, asking));
     let listing = |entry: Entry| EnvelopeListing {

@@ -231,6 +231,10 @@ mod tests {
             unreachable!()
         }
 
+        async fn holds(&self, _: TipId) -> Result<bool, StoreError> {
+            unreachable!()
+        }
+
         async fn delete(&self, _: TipId) -> Result<(), StoreError> {
             unreachable!()
         }

@@ -194,7 +194,7 @@ async fn unmark<S: Store>(gateway: &Gateway<S>, id: TipId, who: Who) -> Result<(
 }
 
 async fn is_stored<S: Store>(gateway: &Gateway<S>, id: TipId) -> Result<(), StoreError> {
-    gateway.store.get(id, Some(0..0)).await.map(drop)
+    if gateway.store.holds(id).await? { Ok(()) } else { Err(StoreError::NotFound) }
 }
 
 async fn mark<S: Store>(

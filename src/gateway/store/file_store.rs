@@ -4,11 +4,12 @@ use std::{
     fs::{self, File},
     io::{self, Seek, SeekFrom},
     ops::Range,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
 };
 
 use ring::digest::Context;
@@ -58,6 +59,13 @@ pub(super) struct Inner {
     pub(super) failed: AtomicBool,
     pub(super) opening: Opening,
     pub(super) folders: Folders,
+}
+
+/// What there is of an envelope whose file is not in its place.
+struct Missing {
+    in_quarantine: Vec<PathBuf>,
+    /// of the index
+    entry: Option<Entry>,
 }
 
 /// Why an envelope's file cannot be used.
@@ -111,12 +119,13 @@ impl FileStore {
         self.0.opening
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Arc<Inner>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = self.0.clone();
         let done = tokio::task::spawn_blocking(move || {
+            let _on_panic = OnPanic(&inner.failed);
             let result = job(&inner);
             if let Err(error) = &result {
                 inner.note_failure(error);
@@ -127,6 +136,17 @@ impl FileStore {
             self.0.failed.store(true, Ordering::Relaxed);
             StoreError::Io(io::Error::other(error))
         })?
+    }
+}
+
+/// Notes a panic, also of a job that nobody waits for any more.
+struct OnPanic<'a>(&'a AtomicBool);
+
+impl Drop for OnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -163,6 +183,10 @@ impl Store for FileStore {
 
     async fn delete(&self, id: TipId) -> Result<(), StoreError> {
         self.blocking(move |store| store.delete(id)).await
+    }
+
+    async fn holds(&self, id: TipId) -> Result<bool, StoreError> {
+        self.blocking(move |store| store.holds(id)).await
     }
 
     async fn put_item(&self, kind: ItemKind, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
@@ -274,23 +298,83 @@ impl Inner {
 
     fn delete(&self, id: TipId) -> Result<(), StoreError> {
         let path = self.folders.envelope(id);
-        let _changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
+        let changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
         let bytes = match fs::symlink_metadata(&path) {
             Ok(file) => file.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.folders.find(&self.folders.shard(folders::shard_of(id)))?;
-                return if self.is_deleted(id)? { Ok(()) } else { Err(StoreError::NotFound) };
+                drop(changing);
+                return self.delete_missing(id);
             }
             Err(error) => return Err(error.into()),
         };
         self.put_item(Kind::Tombstone, &folders::file_name(id), &[])?;
         self.change_index(Change::Remove(id));
-        match fs::remove_file(&path) {
-            Ok(()) => self.forget(id, bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
+        let unlinked = match fs::remove_file(&path) {
+            Ok(()) => {
+                self.forget(id, bytes);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        // whatever it is, a full disk too: the deletion has begun, and the next opening finishes it
+        unlinked
+            .and_then(|()| folders::sync(&self.folders.shard(folders::shard_of(id))))
+            .inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
+        Ok(())
+    }
+
+    /// Deletes an envelope that is not in its place: one in quarantine, or one that the disk has
+    /// lost. A deletion that was made before is no error.
+    fn delete_missing(&self, id: TipId) -> Result<(), StoreError> {
+        let _alone = self.changing.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(lost) = self.find_missing(id)? else {
+            if !self.is_deleted(id)? {
+                return Err(StoreError::NotFound);
+            }
+            self.change_index(Change::Remove(id));
+            return Ok(());
+        };
+        self.put_item(Kind::Tombstone, &folders::file_name(id), &[])?;
+        self.change_index(Change::Remove(id));
+        self.unlink_missing(id, &lost).inspect_err(|_| self.failed.store(true, Ordering::Relaxed))
+    }
+
+    fn unlink_missing(&self, id: TipId, lost: &Missing) -> Result<(), StoreError> {
+        for file in &lost.in_quarantine {
+            fs::remove_file(file)?;
         }
-        Ok(folders::sync(&self.folders.shard(folders::shard_of(id)))?)
+        folders::sync(&self.folders.quarantine())?;
+        lock(&self.ledger).missing = self.count_quarantined()?;
+        match &lost.entry {
+            Some(entry) => self.forget(id, entry.bytes + header::LEN_U64),
+            None => drop(lock(&self.unreadable).remove(id)),
+        }
+        Ok(())
+    }
+
+    /// What there is of an envelope whose file is not in its place.
+    fn find_missing(&self, id: TipId) -> Result<Option<Missing>, StoreError> {
+        self.folders.find(&self.folders.shard(folders::shard_of(id)))?;
+        let in_quarantine = self.in_quarantine(id)?;
+        let shard = self.with_index(|index| index.shard(folders::shard_of(id)));
+        let entry = shard.into_iter().flatten().find(|entry| entry.id == id);
+        let is_noted = lock(&self.unreadable).get(id).is_some();
+        let is_there = is_noted || entry.is_some() || !in_quarantine.is_empty();
+        Ok(is_there.then_some(Missing { in_quarantine, entry }))
+    }
+
+    fn holds(&self, id: TipId) -> Result<bool, StoreError> {
+        if self.is_deleted(id)? {
+            return Ok(false);
+        }
+        match fs::symlink_metadata(self.folders.envelope(id)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let _changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
+                Ok(self.find_missing(id)?.is_some() && !self.is_deleted(id)?)
+            }
+            found => Ok(found.map(|_| true)?),
+        }
     }
 
     pub(super) fn is_deleted(&self, id: TipId) -> Result<bool, StoreError> {

@@ -32,6 +32,16 @@ pub enum Finding {
         /// What the system says.
         reason: String,
     },
+    /// An envelope that the index knows, and whose file is gone though nobody has deleted it.
+    Lost {
+        /// Where it was.
+        file: PathBuf,
+    },
+    /// The same, taken out of the index by `verify`.
+    GivenUp {
+        /// Where it was.
+        file: PathBuf,
+    },
     /// A file that is not the store's.
     Foreign {
         /// Where it is.
@@ -97,6 +107,18 @@ impl fmt::Display for Finding {
                 f,
                 "{} cannot be read ({reason}) and was left where it is: check the disk and the \
                  file's owner",
+                file.display()
+            ),
+            Self::Lost { file } => write!(
+                f,
+                "{} is gone and was never deleted; it stays listed and its keys are kept: check \
+                 the disk, and restore the file from a backup",
+                file.display()
+            ),
+            Self::GivenUp { file } => write!(
+                f,
+                "{} was lost, without having been deleted, and is listed no longer: if a backup \
+                 has it, restore it before its keys are destroyed",
                 file.display()
             ),
             Self::Foreign { file } => {

@@ -48,7 +48,7 @@ impl Folders {
             // the last thing that a new store gets: with it, every folder is there
             write_format(root)?;
         } else {
-            folders.find_envelopes()?;
+            folders.find_all()?;
             folders.make_others()?;
         }
         Ok(folders)
@@ -160,13 +160,15 @@ impl Folders {
         Ok(())
     }
 
-    /// Whoever makes a missing folder anew says that nothing was in it.
-    fn find_envelopes(&self) -> Result<(), StoreError> {
-        for folder in std::iter::once(self.envelopes()).chain((0..=u8::MAX).map(|s| self.shard(s)))
-        {
-            self.find(&folder)?;
-        }
-        Ok(())
+    /// Whoever makes a missing folder anew says that nothing was in it. A kind of item that a later
+    /// version has added may be missing.
+    fn find_all(&self) -> Result<(), StoreError> {
+        let top = [self.envelopes(), self.quarantine(), self.root.join("items")];
+        let shards = (0..=u8::MAX).map(|shard| self.shard(shard));
+        let items = [Kind::Roster, Kind::Epoch, Kind::Tombstone].map(|kind| self.items(kind));
+        let tombstones = self.item_folders(Kind::Tombstone, "");
+        let mut all = top.into_iter().chain(shards).chain(items).chain(tombstones);
+        all.try_for_each(|folder| self.find(&folder))
     }
 
     /// That a folder of the store's is there.

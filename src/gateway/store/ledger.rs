@@ -50,7 +50,9 @@ pub(super) struct Ledger {
     pub(super) reserved: u64,
     /// the part of `reserved` that the disk has not got yet
     pub(super) unwritten: u64,
-    /// in quarantine; see [`Health::missing`]
+    /// of copies that the day's turn has on the disk
+    pub(super) copies: u64,
+    /// in quarantine, and not deleted; see [`Health::missing`]
     pub(super) missing: u64,
     /// does not go down when envelopes go
     pub(super) highest_epoch: Option<Epoch>,
@@ -58,16 +60,29 @@ pub(super) struct Ledger {
 
 impl Inner {
     pub(super) fn health(&self) -> Result<Health, StoreError> {
+        // before the ledger: what goes to quarantine is counted there before it leaves here
+        let unreadable = lock(&self.unreadable).len();
         let ledger = *lock(&self.ledger);
         let (room, room_for_files) = self.room(ledger)?;
         let Ledger { envelopes, bytes, missing, highest_epoch, .. } = ledger;
-        let missing = missing + lock(&self.unreadable).len();
+        let missing = missing + unreadable;
         Ok(Health { envelopes, bytes, room, room_for_files, missing, highest_epoch })
     }
 
     /// Bytes that may still be stored, and the same for tips with files.
     fn room(&self, ledger: Ledger) -> io::Result<(u64, u64)> {
         Ok(ledger.room(&self.options, self.folders.free()?))
+    }
+
+    /// True once so little of the disk is free that an envelope must not go on.
+    pub(super) fn is_disk_full(&self) -> io::Result<bool> {
+        let ledger = *lock(&self.ledger);
+        Ok(ledger.of_disk(self.folders.free()?, self.options.reserve_bytes).is_none())
+    }
+
+    /// Notes copies of the day's turn for as long as it lives.
+    pub(super) fn copying(&self) -> CopyRoom<'_> {
+        CopyRoom { ledger: &self.ledger, bytes: 0 }
     }
 
     /// Bytes of the disk that the day's turn may have for its copies: nobody has been promised them.
@@ -100,9 +115,22 @@ impl Inner {
 }
 
 impl Ledger {
+    /// What the disk, with so much free, has for envelopes; `None` if less than the reserve is
+    /// left.
+    fn of_disk(&self, free: u64, reserve: u64) -> Option<u64> {
+        free.saturating_add(self.lent(reserve)).checked_sub(reserve)
+    }
+
+    /// The turn's copies may have of the reserve, all but the part that always stays: no tip is
+    /// refused for them.
+    fn lent(&self, reserve: u64) -> u64 {
+        self.copies.min(reserve - reserve / PART_BESIDE_COPIES)
+    }
+
     /// `free` is what the disk has left; what is being written is on it in part.
     fn room(&self, options: &Options, free: u64) -> (u64, u64) {
         let taken = self.bytes.saturating_add(self.reserved);
+        let free = free.saturating_add(self.lent(options.reserve_bytes));
         options.room(taken, free.saturating_sub(self.unwritten))
     }
 
@@ -115,6 +143,26 @@ impl Ledger {
     pub(super) fn forget(&mut self, bytes: u64) {
         self.envelopes = self.envelopes.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
+/// The disk's room that a copy of the day's turn takes.
+pub(super) struct CopyRoom<'a> {
+    ledger: &'a Mutex<Ledger>,
+    bytes: u64,
+}
+
+impl CopyRoom<'_> {
+    /// So many bytes more have been handed to the disk.
+    pub(super) fn wrote(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        lock(self.ledger).copies += bytes;
+    }
+}
+
+impl Drop for CopyRoom<'_> {
+    fn drop(&mut self) {
+        lock(self.ledger).copies -= self.bytes;
     }
 }
 
@@ -183,6 +231,19 @@ mod tests {
             assert_eq!(ledger(100, 200, unwritten).room(&quota(u64::MAX), free), (300, 240));
         }
         assert_eq!(ledger(100, 200, 200).room(&quota(1_000), u64::MAX), (700, 600));
+    }
+
+    #[test]
+    fn the_turns_copies_take_no_room_of_tips() {
+        let copying = |copies| Ledger { copies, ..Ledger::default() };
+        assert_eq!(copying(0).of_disk(1_000, 400), Some(600));
+        // 250 and 550 bytes of copies are on the disk, then more than the reserve lends
+        assert_eq!(copying(250).of_disk(750, 400), Some(600));
+        assert_eq!(copying(550).of_disk(450, 400), Some(350));
+        assert_eq!(copying(900).of_disk(100, 400), Some(0), "a quarter of the reserve");
+        assert_eq!(copying(901).of_disk(99, 400), None);
+        assert_eq!(copying(0).of_disk(399, 400), None);
+        assert_eq!(copying(u64::MAX).of_disk(u64::MAX, u64::MAX), Some(u64::MAX - u64::MAX));
     }
 
     proptest! {

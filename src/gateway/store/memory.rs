@@ -100,6 +100,10 @@ impl Store for Memory {
         Ok((entry.clone(), StoredBody::new(blocks, *sha256, ())))
     }
 
+    async fn holds(&self, id: TipId) -> Result<bool, StoreError> {
+        Ok(lock(&self.0).envelopes.contains_key(&id))
+    }
+
     async fn list(&self, after: Option<TipId>, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let kept = lock(&self.0);
         let entries = kept.envelopes.values().map(|(entry, ..)| entry);

@@ -210,9 +210,9 @@ pub struct Health {
     /// The same for tips with files. A tenth of all that the store can hold, now stored and still
     /// to come, is kept for tips without: `room` less that tenth.
     pub room_for_files: u64,
-    /// Envelopes that are stored and cannot be handed out: damaged ones in quarantine, and files
-    /// that the disk does not give out. While there are any, a list is not all that was ever
-    /// acknowledged.
+    /// Envelopes that are stored and cannot be handed out: damaged ones in quarantine or that
+    /// cannot be moved there, and files that the disk does not give out or has lost. While there
+    /// are any, a list is not all that was ever acknowledged. One that is deleted is not missing.
     pub missing: u64,
     /// The highest epoch that an envelope was sealed for, of those stored when the store was
     /// opened and since.
@@ -243,6 +243,10 @@ pub trait Store: Send + Sync + 'static {
         range: Option<Range<u64>>,
     ) -> impl Future<Output = Result<(Entry, StoredBody), StoreError>> + Send;
 
+    /// Whether the envelope is stored and not deleted; also if it is damaged, lies in quarantine or
+    /// cannot be handed out.
+    fn holds(&self, id: TipId) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// Up to `limit` entries with ids above `after`, in order of id.
     fn list(
         &self,
@@ -251,6 +255,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
 
     /// Hides the envelope at once and unlinks it; doing it twice is no error; a tombstone stays.
+    /// One that lies in quarantine, or that the disk has lost, is then no longer missing.
     /// An id that was never stored is [`StoreError::NotFound`].
     fn delete(&self, id: TipId) -> impl Future<Output = Result<(), StoreError>> + Send;
 

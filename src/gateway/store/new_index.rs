@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::TryLockError,
 };
 
 use super::{
@@ -65,13 +66,17 @@ impl Change {
 
 impl Inner {
     /// Changes the index, if there is one, and the one that is being made. Whoever changes an
-    /// envelope's file must say so here, still holding `changing`.
+    /// envelope's file must say so here, still holding `changing`. What is put can be read.
     pub(super) fn change_index(&self, change: Change) {
         let mut slot = lock(&self.index);
         if let Some(changes) = &mut slot.changes {
             changes.push(change.clone());
         }
         self.ask(&mut slot, |index| change.make(index));
+        drop(slot);
+        if let Change::Put(entry) = change {
+            lock(&self.unreadable).remove(entry.id);
+        }
     }
 
     /// Asks the index, if there is one; it is out of use once it has failed.
@@ -102,8 +107,12 @@ impl Inner {
     /// Looks after what has failed while serving: tries again what could not be read, and makes an
     /// index that is out of use anew.
     pub(super) fn mend(&self, go_on: &mut GoOn<'_>) -> Result<(), StoreError> {
-        // whoever has it makes a new index, or will be done soon
-        let Ok(_one) = self.upkeep.try_lock() else { return Ok(()) };
+        let _one = match self.upkeep.try_lock() {
+            Ok(one) => one,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // whoever has it makes a new index, or will be done soon
+            Err(TryLockError::WouldBlock) => return Ok(()),
+        };
         self.retry_unreadable();
         let mut slot = lock(&self.index);
         if slot.open.is_some() {

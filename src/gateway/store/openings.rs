@@ -6,7 +6,10 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::Command,
-    sync::atomic::AtomicBool,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ring::digest::{SHA256, digest};
@@ -15,10 +18,14 @@ use super::{
     FileStore, Finding, Opening, Options, Store, StoreError,
     clean::{CHECKED, Clean},
     faults::{Folder, is_served, overwrite},
+    file_store::lock,
     folders::file_name,
     index::IndexError,
+    new_index::Change,
     suite::{Place, TODAY, put_some, test_envelope},
+    unreadable::Known,
 };
+use crate::tip::TipId;
 
 /// What the disk holds at this moment, as a place of its own.
 pub(super) fn as_after_a_crash(place: &Folder) -> Folder {
@@ -89,15 +96,232 @@ async fn what_was_touched_after_a_clean_stop_is_seen() {
     });
     assert_eq!(come_and_gone, []);
     let removed = touched(&|| fs::remove_file(place.envelope(ids[0])).unwrap());
-    assert_eq!(removed, [Finding::IndexAligned { added: 0, removed: 1 }]);
-    let emptied = touched(&|| {
+    assert!(matches!(removed[..], [Finding::Lost { .. }]), "{removed:?}");
+    place.open().delete(ids[0]).await.unwrap();
+    let replaced = touched(&|| {
         fs::rename(place.path("store/quarantine"), place.path("aside")).unwrap();
+        fs::create_dir(place.path("store/quarantine")).unwrap();
     });
-    assert_eq!(emptied, []);
+    assert_eq!(replaced, []);
     let store = place.open();
     assert_eq!(store.opening(), Opening::Clean);
     assert_eq!(store.list(None, 10).await.unwrap().len(), 3);
     assert_eq!(store.health().await.unwrap().envelopes, 3);
+}
+
+/// Envelopes stored, missing, listed.
+async fn numbers(store: &FileStore) -> (u64, u64, usize) {
+    let health = store.health().await.unwrap();
+    (health.envelopes, health.missing, store.list(None, 100).await.unwrap().len())
+}
+
+#[tokio::test]
+async fn what_the_disk_has_lost_stays_listed_until_it_is_given_up() {
+    let place = Folder::new();
+    let store = place.open();
+    let ids = put_some(&store, 4).await;
+    let bytes = store.health().await.unwrap().bytes;
+    drop(store);
+    let lost: Vec<_> = ids[..3].iter().map(|id| fs::read(place.envelope(*id)).unwrap()).collect();
+    ids[..3].iter().for_each(|id| fs::remove_file(place.envelope(*id)).unwrap());
+    for _ in 0..2 {
+        let (store, findings) = place.reopen();
+        assert_eq!(numbers(&store).await, (1, 3, 4));
+        assert!(findings.iter().all(|told| matches!(told, Finding::Lost { .. })), "{findings:?}");
+        assert_eq!(findings.len(), 3);
+    }
+    let store = place.open();
+    // one comes back while serving, one before `verify`, one never
+    fs::write(place.envelope(ids[0]), &lost[0]).unwrap();
+    store.mend().await.unwrap();
+    assert_eq!(numbers(&store).await, (2, 2, 4));
+    fs::write(place.envelope(ids[1]), &lost[1]).unwrap();
+    let findings = store.verify(&|_, _| {}).await.unwrap();
+    assert!(findings[0].contains(&file_name(ids[2])) && findings[0].contains("was lost"));
+    assert_eq!((findings.len(), numbers(&store).await), (2, (3, 0, 3)), "{findings:?}");
+    assert_eq!(store.health().await.unwrap().bytes, bytes / 4 * 3);
+}
+
+#[tokio::test]
+async fn what_is_missing_can_be_deleted() {
+    let place = Folder::new();
+    let store = place.open();
+    let ids = put_some(&store, 3).await;
+    drop(store);
+    fs::remove_file(place.envelope(ids[0])).unwrap();
+    overwrite(&place.envelope(ids[1]), |bytes| bytes[90] ^= 1);
+    let store = place.open();
+    assert!(store.get(ids[1], None).await.is_err());
+    assert_eq!(numbers(&store).await, (1, 2, 2));
+    for id in &ids[..2] {
+        assert!(store.holds(*id).await.unwrap());
+        store.delete(*id).await.unwrap();
+        store.delete(*id).await.unwrap();
+        assert!(!store.holds(*id).await.unwrap());
+    }
+    assert_eq!((numbers(&store).await, place.count("store/quarantine")), ((1, 0, 1), 0));
+    // as after a crash between tombstone and unlinking
+    fs::write(place.path("store/quarantine").join(file_name(ids[1])), b"damaged").unwrap();
+    store.verify(&|_, _| {}).await.unwrap();
+    assert_eq!(store.health().await.unwrap().missing, 0);
+    drop(store);
+    fs::remove_file(place.path("store/clean")).unwrap();
+    let store = place.open();
+    assert_eq!((numbers(&store).await, place.count("store/quarantine")), ((1, 0, 1), 0));
+}
+
+/// Damages an envelope, and has it that nothing can be moved to quarantine.
+fn damage_in_place(place: &Folder, id: TipId) {
+    overwrite(&place.envelope(id), |bytes| bytes[90] ^= 1);
+    fs::rename(place.path("store/quarantine"), place.path("quarantine")).unwrap();
+    fs::write(place.path("store/quarantine"), b"").unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_moved_to_quarantine_is_missing_and_told_once() {
+    let place = Folder::new();
+    let store = place.open();
+    let ids = put_some(&store, 3).await;
+    let bytes = store.health().await.unwrap().bytes;
+    damage_in_place(&place, ids[0]);
+    for _ in 0..3 {
+        assert!(matches!(store.get(ids[0], None).await, Err(StoreError::Damaged)));
+        assert_eq!(numbers(&store).await, (3, 1, 3));
+    }
+    assert_eq!(store.health().await.unwrap().bytes, bytes);
+    assert_eq!(store.findings().await.len(), 1);
+    fs::remove_file(place.path("store/quarantine")).unwrap();
+    fs::rename(place.path("quarantine"), place.path("store/quarantine")).unwrap();
+    store.mend().await.unwrap();
+    assert_eq!(numbers(&store).await, (2, 1, 2));
+    assert_eq!(store.findings().await.len(), 1, "that it has been moved");
+}
+
+#[tokio::test]
+async fn what_neither_index_nor_quarantine_has_is_missing() {
+    let place = Folder::new();
+    let store = place.open();
+    let ids = put_some(&store, 2).await;
+    damage_in_place(&place, ids[0]);
+    // as at an opening whose index lacks it
+    store.0.change_index(Change::Remove(ids[0]));
+    let bytes = store.health().await.unwrap().bytes / 2;
+    lock(&store.0.ledger).forget(bytes);
+    assert!(store.0.set_aside(ids[0], "a test", Known::No).unwrap().is_new);
+    assert_eq!(numbers(&store).await, (1, 1, 1));
+    fs::remove_file(place.path("store/quarantine")).unwrap();
+    fs::rename(place.path("quarantine"), place.path("store/quarantine")).unwrap();
+    store.mend().await.unwrap();
+    assert_eq!((numbers(&store).await, place.count("store/quarantine")), ((1, 1, 1), 1));
+    assert_eq!(store.health().await.unwrap().bytes, bytes);
+}
+
+#[test]
+fn no_list_lacks_what_is_not_counted_as_missing() {
+    let place = Folder::new();
+    let store = place.open();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ids = runtime.block_on(put_some(&store, 12));
+    runtime.block_on(store.turn(TODAY.plus(1))).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watched = scope.spawn(|| {
+            let mut fewest = u64::MAX;
+            while !done.load(Ordering::Relaxed) {
+                let missing = || store.0.health().unwrap().missing;
+                let before = missing();
+                let listed = store.0.list(None, 100).unwrap().len() as u64;
+                fewest = fewest.min(listed + before.max(missing()));
+            }
+            fewest
+        });
+        for id in &ids {
+            store.0.quarantine_envelope(*id, "a test");
+            // as if it had not been readable when the store was opened
+            let again = place.path("store/quarantine").join(file_name(*id));
+            lock(&store.0.unreadable).add(*id, Known::No);
+            lock(&store.0.ledger).missing -= 1;
+            fs::rename(again, place.envelope(*id)).unwrap();
+            store.0.retry_unreadable();
+        }
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(watched.join().unwrap(), 12);
+    });
+}
+
+#[test]
+fn two_who_find_the_same_damage_count_it_once() {
+    let place = Folder::new();
+    let store = place.open();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for id in runtime.block_on(put_some(&store, 8)) {
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    store.0.quarantine_envelope(id, "a test");
+                });
+            }
+        });
+    }
+    assert_eq!(runtime.block_on(numbers(&store)), (0, 8, 0));
+    assert_eq!((place.count("store/quarantine"), lock(&store.0.findings).len()), (8, 8));
+}
+
+#[tokio::test]
+async fn a_ghost_in_the_index_goes_when_its_deletion_is_repeated() {
+    let place = Folder::new();
+    let store = place.open();
+    let id = put_some(&store, 1).await[0];
+    let ghost = store.list(None, 1).await.unwrap().remove(0);
+    store.delete(id).await.unwrap();
+    store.0.change_index(Change::Put(ghost));
+    store.delete(id).await.unwrap();
+    assert_eq!(store.list(None, 1).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn after_a_panic_upkeep_goes_on_and_no_stop_is_clean() {
+    let place = Folder::new();
+    let store = place.open();
+    put_some(&store, 2).await;
+    let panicked = store.blocking::<()>(|store| {
+        let _one = store.upkeep.lock();
+        panic!("a test")
+    });
+    // asked for, and given up
+    let mut panicked = Box::pin(panicked);
+    let _ = futures_util::poll!(&mut panicked);
+    drop(panicked);
+    while Arc::strong_count(&store.0) > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(store.0.failed.load(Ordering::Relaxed));
+    break_index(&store);
+    store.mend().await.unwrap();
+    assert!(store.0.with_index(|index| index.page(None, 1)).is_some());
+    drop(store);
+    assert!(!place.path("store/clean").exists());
+}
+
+#[test]
+fn no_folder_is_made_anew_in_which_something_was() {
+    let place = Folder::new();
+    drop(place.open());
+    for name in
+        ["quarantine", "items", "items/rosters", "items/epochs", "items/tombstones/7f", "envelopes"]
+    {
+        let (folder, aside) = (place.path("store").join(name), place.path("aside"));
+        fs::rename(&folder, &aside).unwrap();
+        let refused = place.open_with(Options::default());
+        assert!(matches!(refused, Err(StoreError::FolderMissing { .. })), "{name}");
+        assert!(!folder.exists());
+        fs::rename(&aside, &folder).unwrap();
+    }
+    // of a kind that a later version has added
+    fs::remove_dir_all(place.path("store/items/replies")).unwrap();
+    drop(place.open());
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ impl Inner {
                     if parts.send(()).is_err() {
                         break;
                     }
-                    if self.folders.free()? < self.options.reserve_bytes {
+                    if self.is_disk_full()? {
                         return Err(StoreError::Full);
                     }
                 }

@@ -122,6 +122,7 @@ impl Inner {
 
     fn take_in(&mut self, survey: Survey, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
         let Survey { mut ledger, added, removed, deletions, findings: found, .. } = survey;
+        self.finish_quarantined()?;
         ledger.missing = self.count_quarantined()?;
         self.ledger = ledger.into();
         if deletions > 0 {
@@ -177,6 +178,10 @@ impl Inner {
         let is_there = |entry: &Entry| ids.binary_search(&entry.id).is_ok();
         if let Some(index) = index {
             for lost in known.iter().filter(|entry| !is_there(entry)) {
+                if !self.is_accounted_for(lost.id)? {
+                    self.survey_lost(lost, survey);
+                    continue;
+                }
                 if let Err(fault) = index.remove(lost.id) {
                     return Ok(Err(fault));
                 }
@@ -194,6 +199,16 @@ impl Inner {
         Ok(index.filter(|_| !new.is_empty()).map_or(Ok(()), |index| index.insert_all(&new)))
     }
 
+    /// An envelope that the index knows, and whose file is gone without a deletion, stays listed: a
+    /// backup may have it, so that its keys must stay.
+    fn survey_lost(&self, lost: &Entry, survey: &mut Survey) {
+        survey.ledger.highest_epoch = survey.ledger.highest_epoch.max(Some(lost.epoch));
+        if lock(&self.unreadable).add(lost.id, Known::No) {
+            let file = self.folders.relative(&self.folders.envelope(lost.id));
+            survey.findings.push(Finding::Lost { file });
+        }
+    }
+
     /// The entries of files that the index lacks. One that cannot be read is never left out
     /// silently.
     fn survey_headers(&self, ids: &[TipId], survey: &mut Survey) -> Result<Vec<Entry>, StoreError> {
@@ -208,8 +223,9 @@ impl Inner {
                     }
                 }
                 Err(Flaw::Damaged(reason)) => {
-                    self.quarantine_envelope(id, &reason);
-                    survey.findings.append(&mut lock(&self.findings));
+                    let set_aside = self.set_aside(id, &reason, Known::No);
+                    let told = set_aside.filter(|set_aside| set_aside.is_new);
+                    survey.findings.extend(told.map(|set_aside| set_aside.finding));
                 }
             }
         }

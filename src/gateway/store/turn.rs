@@ -17,7 +17,7 @@
 //! its end.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, FileTimes, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
@@ -33,6 +33,7 @@ use super::{
     file_store::{Flaw, Inner, finished, lock},
     folders,
     header::{self, EnvelopeHeader},
+    ledger::CopyRoom,
     new_index::GoOn,
 };
 use crate::{clock::Day, random, tip::TipId};
@@ -124,10 +125,12 @@ impl Inner {
         // opened first, so that it hears of every failure to write
         let tmp = File::open(self.folders.tmp())?;
         let mut copies = Copies(Vec::with_capacity(batch.len()));
+        let mut rooms = BTreeMap::new();
         for candidate in batch {
             go_on()?;
-            if let Some(path) = self.copy(candidate.id)? {
+            if let Some((path, room)) = self.copy(candidate.id)? {
                 copies.0.push((candidate.id, path));
+                rooms.insert(candidate.id, room);
             }
         }
         if self.group.is_reliable() {
@@ -144,6 +147,8 @@ impl Inner {
                 touched.insert(folders::shard_of(*id));
                 rewritten += 1;
             }
+            // the original's room is free now
+            rooms.remove(id);
             copies.0.pop();
         }
         for shard in &touched {
@@ -155,10 +160,10 @@ impl Inner {
 
     /// A copy in `tmp/`, not yet durable; `None` of an envelope that is gone, damaged (it goes to
     /// quarantine) or cannot be read (it is turned when it can be).
-    fn copy(&self, id: TipId) -> Result<Option<PathBuf>, StoreError> {
+    fn copy(&self, id: TipId) -> Result<Option<(PathBuf, CopyRoom<'_>)>, StoreError> {
         let flaw = match self.open_envelope(id) {
             Ok((original, header)) => match self.copy_to_tmp(original, &header)? {
-                Ok(path) => return Ok(Some(path)),
+                Ok(copied) => return Ok(Some(copied)),
                 Err(flaw) => flaw,
             },
             Err(flaw) => flaw,
@@ -176,9 +181,10 @@ impl Inner {
         &self,
         mut original: File,
         header: &EnvelopeHeader,
-    ) -> Result<Result<PathBuf, Flaw>, StoreError> {
+    ) -> Result<Result<(PathBuf, CopyRoom<'_>), Flaw>, StoreError> {
         let path = self.folders.new_tmp(&*self.entropy);
         let unfinished = Copies(vec![(header.entry.id, path.clone())]);
+        let mut room = self.copying();
         let mut copy = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?;
         copy.write_all(&header.encode())?;
         let mut sum = Context::new(&SHA256);
@@ -193,6 +199,7 @@ impl Inner {
             };
             sum.update(read);
             copy.write_all(read)?;
+            room.wrote(read.len() as u64);
             waiting += read.len() as u64;
             if waiting >= WRITE_BACK {
                 waiting = 0;
@@ -206,7 +213,7 @@ impl Inner {
         let start_of_day = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         copy.set_times(FileTimes::new().set_accessed(start_of_day).set_modified(start_of_day))?;
         unfinished.keep();
-        Ok(Ok(path))
+        Ok(Ok((path, room)))
     }
 
     /// Renames a copy over its original; false if that is there no more.

@@ -1,4 +1,4 @@
-//! Envelopes that the disk does not give out: never left out silently.
+//! Envelopes that the disk does not give out, or has lost: never left out silently.
 
 use std::{collections::BTreeMap, fs, io, sync::PoisonError};
 
@@ -10,7 +10,8 @@ use super::{
 };
 use crate::tip::TipId;
 
-/// Envelopes whose files are there and cannot be read, until they can be again or are gone.
+/// Envelopes whose files cannot be read, cannot be moved to quarantine, or are gone without having
+/// been deleted: until they can be read again, or are deleted, or `verify` gives them up.
 #[derive(Default)]
 pub(super) struct Unreadable(BTreeMap<TipId, Known>);
 
@@ -41,6 +42,10 @@ impl Unreadable {
         self.0.remove(&id)
     }
 
+    pub(super) fn get(&self, id: TipId) -> Option<Known> {
+        self.0.get(&id).copied()
+    }
+
     fn ids(&self) -> Vec<TipId> {
         self.0.keys().copied().collect()
     }
@@ -67,36 +72,49 @@ impl Inner {
             match self.open_envelope(id) {
                 Ok((_, header)) => self.readable_again(&header.entry),
                 Err(Flaw::Damaged(reason)) => self.quarantine_envelope(id, &reason),
-                // a file that is gone without a deletion is told by `verify`
+                // a file that is gone without a deletion is given up by `verify`
                 Err(Flaw::Unreadable(_) | Flaw::Gone) => {}
             }
         }
     }
 
     fn readable_again(&self, entry: &Entry) {
-        let _changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.changing.write().unwrap_or_else(PoisonError::into_inner);
         // it may have been deleted just now
-        if !self.folders.envelope(entry.id).try_exists().unwrap_or(false) {
+        let is_there = self.folders.envelope(entry.id).try_exists().unwrap_or(false);
+        if !is_there || self.is_deleted(entry.id).unwrap_or(true) {
             return;
         }
-        let known = lock(&self.unreadable).remove(entry.id);
-        if known == Some(Known::No) {
+        let Some(known) = lock(&self.unreadable).get(entry.id) else { return };
+        if known == Known::No {
             lock(&self.ledger).add(entry.bytes + header::LEN_U64, entry.epoch);
         }
-        if known.is_some() {
-            // a turn, or the making of an index, may have passed it by
-            self.before_placing(entry.day);
-            self.change_index(Change::Put(entry.clone()));
-        }
+        // a turn, or the making of an index, may have passed it by
+        self.before_placing(entry.day);
+        // no longer missing once it is listed, and not before
+        self.change_index(Change::Put(entry.clone()));
+    }
+
+    /// True of an envelope whose file has gone from its place by a deletion, or to quarantine.
+    pub(super) fn is_accounted_for(&self, id: TipId) -> Result<bool, StoreError> {
+        Ok(self.is_deleted(id)? || !self.in_quarantine(id)?.is_empty())
+    }
+
+    /// What an envelope that is gone and was never deleted is told as.
+    pub(super) fn given_up(&self, id: TipId) -> Finding {
+        Finding::GivenUp { file: self.folders.relative(&self.folders.envelope(id)) }
     }
 
     /// Takes what is gone for good out of the list; its whole folder being away is no such thing.
-    pub(super) fn forget_gone(&self) -> Result<(), StoreError> {
+    pub(super) fn forget_gone(&self, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
         let ids = lock(&self.unreadable).ids();
         for id in ids {
             let found = fs::symlink_metadata(self.folders.envelope(id));
             if found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
                 self.folders.find(&self.folders.shard(folders::shard_of(id)))?;
+                if !self.is_accounted_for(id)? {
+                    findings.push(self.given_up(id));
+                }
                 lock(&self.unreadable).remove(id);
             }
         }

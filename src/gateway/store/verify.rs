@@ -41,17 +41,23 @@ impl Inner {
                 progress(done, all)
             };
             let entries = self.check_shard(shard, &mut tell, &mut findings)?;
-            let (more, fewer) = self.align(shard, &entries);
+            let (more, fewer) = self.align(shard, &entries, &mut findings)?;
             (added, removed) = (added + more, removed + fewer);
         }
-        self.forget_gone()?;
-        lock(&self.ledger).missing = self.count_quarantined()?;
+        self.forget_gone(&mut findings)?;
+        self.count_missing()?;
         if (added, removed) != (0, 0) {
             findings.push(Finding::IndexAligned { added, removed });
         }
         let mut all = std::mem::take(&mut *lock(&self.findings));
         all.append(&mut findings);
         Ok(all)
+    }
+
+    fn count_missing(&self) -> io::Result<()> {
+        let _alone = self.changing.write().unwrap_or_else(PoisonError::into_inner);
+        lock(&self.ledger).missing = self.count_quarantined()?;
+        Ok(())
     }
 
     /// As [`Store::list`](super::Store::list), without the index. A file that cannot be read just
@@ -143,8 +149,8 @@ impl Inner {
                     findings.push(self.unreadable_finding(id, &error));
                 }
                 Err(Flaw::Damaged(reason)) => {
-                    self.quarantine_envelope(id, &reason);
-                    findings.append(&mut lock(&self.findings));
+                    let set_aside = self.set_aside(id, &reason, Known::Yes);
+                    findings.extend(set_aside.map(|set_aside| set_aside.finding));
                 }
             }
         }
@@ -175,14 +181,25 @@ impl Inner {
 
     /// Brings a shard of the index, and with it the ledger, in line with its files; gives the
     /// entries added and removed. `entries` may be a little older than the files.
-    fn align(&self, shard: u8, entries: &[Entry]) -> (u64, u64) {
+    fn align(
+        &self,
+        shard: u8,
+        entries: &[Entry],
+        findings: &mut Vec<Finding>,
+    ) -> Result<(u64, u64), StoreError> {
         let _alone = self.changing.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(indexed) = self.with_index(|index| index.shard(shard)) else { return (0, 0) };
+        let Some(indexed) = self.with_index(|index| index.shard(shard)) else {
+            return Ok((0, 0));
+        };
         let position = |list: &[Entry], id| list.binary_search_by_key(&id, |entry| entry.id);
         let is_there = |entry: &Entry| self.folders.envelope(entry.id).try_exists().unwrap_or(true);
         let (mut added, mut removed) = (0, 0);
         for entry in indexed.iter().filter(|entry| position(entries, entry.id).is_err()) {
             if !is_there(entry) {
+                self.folders.find(&self.folders.shard(shard))?;
+                if !self.is_accounted_for(entry.id)? {
+                    findings.push(self.given_up(entry.id));
+                }
                 self.change_index(Change::Remove(entry.id));
                 self.forget(entry.id, entry.bytes + header::LEN_U64);
                 removed += 1;
@@ -191,11 +208,15 @@ impl Inner {
         for entry in entries {
             let known = position(&indexed, entry.id).ok().and_then(|at| indexed.get(at));
             let noted = lock(&self.unreadable).remove(entry.id);
+            let is_counted = match noted {
+                Some(noted) => noted == Known::Yes,
+                None => known.is_some(),
+            };
+            if !is_counted && is_there(entry) {
+                lock(&self.ledger).add(entry.bytes + header::LEN_U64, entry.epoch);
+            }
             if known != Some(entry) && is_there(entry) {
                 self.change_index(Change::Put(entry.clone()));
-                if known.is_none() && noted != Some(Known::Yes) {
-                    lock(&self.ledger).add(entry.bytes + header::LEN_U64, entry.epoch);
-                }
                 added += 1;
             }
             if noted.is_some() {
@@ -203,6 +224,6 @@ impl Inner {
                 self.before_placing(entry.day);
             }
         }
-        (added, removed)
+        Ok((added, removed))
     }
 }
