@@ -308,7 +308,6 @@ type Known = HashMap<(u8, u8), Rc<Vec<u8>>>;
 
 /// The age file, sealed once.
 fn bytes_of(class: u8, seed: u8) -> Rc<Vec<u8>> {
-    type Known = HashMap<(u8, u8), Rc<Vec<u8>>>;
     thread_local! {
         static KNOWN: RefCell<Known> = RefCell::default();
     }
