@@ -189,12 +189,17 @@ fn well_and_silent(newsroom: &Newsroom) {
     let before = files_below(&newsroom.path("gateway")).len();
     let line = "status --config gateway/gateway.toml --backups backups";
     let text = newsroom.ok("gateway", line);
-    assert!(text.contains("gateway         running"), "{text}");
-    assert!(text.contains("16 envelopes") && text.ends_with("All is well.\n"), "{text}");
+    assert!(text.contains("store               in use"), "{text}");
+    assert!(
+        text.contains("files               taken")
+            && text.contains("16 envelopes")
+            && text.ends_with("All is well.\n"),
+        "{text}"
+    );
     let json = newsroom.ok("gateway", &format!("{line} --json"));
     let status: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(status["store"]["envelopes"], 16, "{json}");
-    assert_eq!((&status["running"], &status["roster"]["reviewers"]), (&true.into(), &2.into()));
+    assert_eq!((&status["in_use"], &status["roster"]["reviewers"]), (&true.into(), &2.into()));
     for path in newsroom.stored() {
         let id = path.file_name().unwrap().to_str().unwrap();
         assert!(!text.contains(id) && !json.contains(id));
@@ -310,6 +315,42 @@ fn names_are_exchanged_and_vanish_meanwhile() {
         relative(files_below(&last.join("envelopes")), &last)
             .is_superset(&relative(stay.to_vec(), &store))
     );
+}
+
+#[test]
+fn a_folder_that_was_taken_away_is_told_at_rest_and_not_made_anew() {
+    let newsroom = with_noise(&[]);
+    let folder = newsroom.path("gateway/store/items/tombstones");
+    let verify = "verify --config gateway/gateway.toml";
+    assert!(newsroom.ok("gateway", verify).contains("The store is whole."));
+    fs::rename(&folder, newsroom.path("aside")).unwrap();
+    let told = "items/tombstones is missing from the store: put it back";
+    for command in [verify, BACKUP, "status --config gateway/gateway.toml"] {
+        let mut run = Command::new(program("gateway"));
+        run.args(command.split_whitespace()).current_dir(newsroom.path(""));
+        let done = run.output().unwrap();
+        let said = String::from_utf8(done.stdout).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{command}: {said}");
+        assert!(said.contains(told), "{command}: {said}");
+        assert!(!folder.exists(), "{command}");
+    }
+    fs::rename(newsroom.path("aside"), &folder).unwrap();
+    assert!(newsroom.ok("gateway", verify).contains("The store is whole."));
+}
+
+#[test]
+fn who_does_not_own_the_store_verifies_nothing() {
+    if !rustix::process::geteuid().is_root() {
+        // only root can make files another's
+        return;
+    }
+    let newsroom = with_noise(&[5_000]);
+    let store = newsroom.path("gateway/store");
+    let before = files_below(&store);
+    std::os::unix::fs::chown(&store, Some(65_534), None).unwrap();
+    let refused = newsroom.refused("gateway", "verify --config gateway/gateway.toml");
+    assert!(refused.contains("sealpost-gateway verify …"), "{refused}");
+    assert_eq!(files_below(&store), before);
 }
 
 #[test]

@@ -27,7 +27,7 @@ use crate::{
     newsroom::files_below,
 };
 
-const KINDS: [ItemKind; 8] = [
+const KINDS: [ItemKind; 9] = [
     ItemKind::Roster,
     ItemKind::NoticeMark,
     ItemKind::KeyBatch,
@@ -36,6 +36,7 @@ const KINDS: [ItemKind; 8] = [
     ItemKind::Deletion,
     ItemKind::Purge,
     ItemKind::Reply,
+    ItemKind::Day,
 ];
 const KEYS: [&str; 2] =
     ["11111111111111111111111111111111.1", "22222222222222222222222222222222.2"];
@@ -292,6 +293,7 @@ fn folder_of(kind: ItemKind) -> &'static str {
         ItemKind::Deletion => "items/deletions",
         ItemKind::Purge => "items/purges",
         ItemKind::Reply => "items/replies",
+        ItemKind::Day => "items/days",
     }
 }
 

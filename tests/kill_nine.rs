@@ -2,6 +2,7 @@
 //!
 //! The real gateway is killed at random moments, while it starts and while several senders are at
 //! their forms; in some cycles it starts on a later day, on which it has the past days' work to do.
+//! Some of these lives end while the day's turn writes those days' envelopes anew.
 //! Each start must succeed. Every tip whose receipt came must open, on the reviewer's machine, to
 //! its text; what was not acknowledged opens to what was sent, or is not there.
 //!
@@ -11,6 +12,7 @@ use std::{
     collections::BTreeSet,
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpStream},
+    os::unix::fs::MetadataExt as _,
     path::Path,
     process::Child,
     sync::{
@@ -34,6 +36,9 @@ const BEGIN: Day = Day(20_780);
 const SENDERS: usize = 4;
 /// What one of them sends in a cycle, at most.
 const FORMS: usize = 8;
+/// On so many days, at most, the gateway lives: the roster and the reviewer's keys are good for
+/// longer.
+const DAYS: u32 = 30;
 /// How often all that is stored is fetched and opened.
 const LOOKS: u64 = 5;
 
@@ -51,26 +56,49 @@ fn no_acknowledged_tip_is_lost_by_a_kill() {
     keep_the_desk_there(&newsroom, &gateway);
     gateway.stop();
     let tips = Tips::default();
-    let mut in_start = 0;
+    let (mut in_start, mut in_turn, mut turned) = (0, 0, 0);
     for cycle in 0..cycles {
-        // eight weeks at most: for so long the reviewer's keys and the roster are good
-        if draw.percent(30) && today.0 < BEGIN.0 + 30 {
+        if draw.percent(30) && today.0 < BEGIN.0 + DAYS {
             today = today.plus(1);
             clock.noon_of(today);
         }
-        in_start += u64::from(!tips.cycle(&newsroom, cycle, &mut draw));
+        let was_due = turn_is_due(&newsroom, today);
+        match tips.cycle(&newsroom, cycle, today, &mut draw) {
+            Life::EndedInStart => in_start += 1,
+            // a gateway that serves has begun with what is daily
+            Life::Served if turn_is_due(&newsroom, today) => in_turn += 1,
+            Life::Served => turned += u64::from(was_due),
+        }
         if (cycle + 1) % cycles.div_ceil(LOOKS) == 0 || cycle + 1 == cycles {
             tips.are_kept(&newsroom, cycle, seed);
         }
     }
     let Tips { sent, acknowledged } = tips;
+    let acknowledged = acknowledged.into_inner().unwrap().len() as u64;
     eprintln!(
         "kill -9: {cycles} cycles from seed {seed}, {in_start} of them killed before they served, \
-         {} days; {} tips sent, {} acknowledged",
+         {in_turn} in the day's turn and {turned} after it, {} days; {} tips sent, {acknowledged} acknowledged",
         today.0 - BEGIN.0 + 1,
         sent.into_inner().unwrap().len(),
-        acknowledged.into_inner().unwrap().len(),
     );
+    assert!(acknowledged > cycles / 2, "hardly any tip was acknowledged");
+    assert!(in_start > 0, "no start was hit");
+    assert!(in_turn > 0, "no turn of the day was hit");
+}
+
+/// What a gateway was doing when it was killed.
+enum Life {
+    EndedInStart,
+    Served,
+}
+
+/// True while envelopes of earlier days are there and the mark of the day's turn is not.
+fn turn_is_due(newsroom: &Newsroom, today: Day) -> bool {
+    let yesterday = Day(today.0 - 1).to_string();
+    let is_marked = newsroom.path("gateway/store/items/turned").join(yesterday).exists();
+    // an envelope's file shows the beginning of its day
+    let is_earlier = |file: &Path| std::fs::metadata(file).unwrap().mtime() < today.start().0;
+    !is_marked && newsroom.stored().iter().any(|file| is_earlier(file))
 }
 
 /// The messages that were sent, and those whose receipt came.
@@ -81,14 +109,17 @@ struct Tips {
 }
 
 impl Tips {
-    /// One life of a gateway; false if it was killed before it served.
-    fn cycle(&self, newsroom: &Newsroom, cycle: u64, draw: &mut Draw) -> bool {
+    /// One life of a gateway.
+    fn cycle(&self, newsroom: &Newsroom, cycle: u64, today: Day, draw: &mut Draw) -> Life {
+        let turns = turn_is_due(newsroom, today);
         let mut process = newsroom.spawn();
         // the moment at which it is killed is the subject: not a wait for anything
         let moment = |draw: &mut Draw, most| Duration::from_millis(draw.below(most) as u64);
         if draw.percent(25) {
             std::thread::sleep(moment(draw, 400));
-            return kill(&mut process);
+            kill(&mut process);
+            // what it has said before stays in the pipe
+            return ready(&mut process).map_or(Life::EndedInStart, |_| Life::Served);
         }
         let address = ready(&mut process).unwrap_or_else(|| {
             let log = std::fs::read_to_string(newsroom.path("gateway.log"));
@@ -112,12 +143,17 @@ impl Tips {
                 });
             }
             is_sent.recv().unwrap();
-            let soon = *draw.one_of(&[30, 200, 1000]);
+            // a turn takes about a second: some are hit in their first steps, some are done
+            let soon = match turns {
+                true if draw.percent(40) => *draw.one_of(&[10, 50, 250]),
+                true => *draw.one_of(&[1000, 2500]),
+                false => *draw.one_of(&[30, 200, 1000]),
+            };
             std::thread::sleep(moment(draw, soon));
             kill(&mut process);
             is_over.store(true, Ordering::Relaxed);
         });
-        true
+        Life::Served
     }
 
     fn send(&self, newsroom: &Newsroom, gateway: SocketAddr, message: String) {
@@ -152,11 +188,9 @@ impl Tips {
     }
 }
 
-/// Kills it, and says that it had not served.
-fn kill(process: &mut Child) -> bool {
+fn kill(process: &mut Child) {
     process.kill().unwrap();
     process.wait().unwrap();
-    false
 }
 
 /// The address of the tips' listener, once both are ready; None if that ended before.

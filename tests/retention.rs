@@ -96,7 +96,17 @@ impl Desk {
         self.list(by).await.iter().find(|listing| listing.id == id).unwrap().goes
     }
 
+    /// By a clock that is believed: the gateway has been at work on the days before, too.
     async fn swept_on(&self, day: Day) -> u64 {
+        let mut gone = 0;
+        for before in [2, 1, 0] {
+            gone += self.swept_at_once_on(Day(day.0 - before)).await;
+        }
+        gone
+    }
+
+    /// By a clock that has jumped to that day.
+    async fn swept_at_once_on(&self, day: Day) -> u64 {
         self.place.clock.set(day.start());
         sweep(&self.place.gateway).await.unwrap()
     }
@@ -341,6 +351,64 @@ async fn a_clock_that_is_far_wrong_empties_nothing() {
     desk.fetched(&desk.hana, deleted).await;
     assert!(desk.is_gone(deleted).await, "what goes by the reviewers' word needs no clock");
     assert!(!desk.is_gone(old).await);
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_ahead_empties_nothing() {
+    let mut desk = desk_with("keep_days = 30\n").await;
+    let (old, deleted) = (desk.tip().await, desk.tip().await);
+    desk.deleted(&desk.mina, deleted).await;
+    assert_eq!(desk.swept_on(TODAY.plus(2)).await, 0);
+    for _ in 0..3 {
+        assert_eq!(desk.swept_at_once_on(TODAY.plus(42)).await, 0);
+        desk = desk.restarted().await;
+    }
+    // a request on that day does not bring it about either
+    desk.fetched(&desk.jun, deleted).await;
+    assert!(!desk.is_gone(deleted).await);
+    // it is set right, and jumps again
+    assert_eq!(desk.swept_at_once_on(TODAY.plus(3)).await, 0);
+    assert_eq!(desk.swept_at_once_on(TODAY.plus(43)).await, 0);
+    assert_eq!(desk.swept_at_once_on(TODAY.plus(5)).await, 0);
+    assert_eq!(desk.swept_at_once_on(TODAY.plus(7)).await, 1, "two days are no jump");
+    assert!(desk.is_gone(deleted).await && !desk.is_gone(old).await);
+    let seen = desk.place.gateway.store.items(ItemKind::Day).await.unwrap();
+    let days = [3, 5, 7].map(|days| TODAY.plus(days).to_string());
+    assert_eq!(seen.into_iter().map(|(day, _)| day).collect::<Vec<_>>(), days);
+}
+
+#[tokio::test]
+async fn after_a_long_rest_two_more_days_must_pass() {
+    let mut desk = desk_with("keep_days = 30\n").await;
+    let old = desk.tip().await;
+    assert_eq!(desk.swept_on(TODAY.plus(2)).await, 0);
+    for day in [60, 61] {
+        desk = desk.restarted().await;
+        assert_eq!(desk.swept_at_once_on(TODAY.plus(day)).await, 0);
+    }
+    assert_eq!(desk.swept_at_once_on(TODAY.plus(62)).await, 1);
+    assert!(desk.is_gone(old).await);
+}
+
+#[tokio::test]
+async fn who_comes_back_to_the_roster_begins_anew() {
+    let mut desk = desk().await;
+    let (deleted, purged) = (desk.tip().await, desk.tip().await);
+    desk.deleted(&desk.hana, deleted).await;
+    assert!(!desk.purged(&desk.hana, purged).await);
+    assert_eq!(desk.marks().await, 3);
+    desk.place.sign_next(|next| next.without_reviewer(&"hana".parse().unwrap()).unwrap());
+    assert_eq!(desk.swept_on(TODAY.plus(3)).await, 0);
+    assert_eq!(desk.marks().await, 0);
+    let (name, identity) = (desk.hana.name.clone(), desk.hana.identity.public());
+    desk.place.sign_next(|next| next.with_reviewer(name, identity));
+    for _ in 0..2 {
+        assert_eq!(desk.swept_on(TODAY.plus(20)).await, 0);
+        assert!(desk.sees(&desk.hana, deleted).await && desk.sees(&desk.hana, purged).await);
+        assert!(!desk.purged(&desk.mina, purged).await, "one is not two");
+        assert_eq!(desk.taken_back(&desk.mina, purged).await, 204);
+        desk = desk.restarted().await;
+    }
 }
 
 #[tokio::test]

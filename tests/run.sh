@@ -85,9 +85,10 @@ install_go() {
 install_tools() {
   step "tools"
   # build: gcc, g++; oracles: exiftool, imagemagick, tar, curl, ssh-keygen; libssl: the hardware key made of software;
-  # strace for the canaries and crashes; exim for notices; faketime for a clock that is moved; posters: rsvg, xmllint, zbar
+  # strace for the canaries and crashes; exim for notices; faketime for a clock that is moved; posters: rsvg, xmllint, zbar;
+  # e2fsprogs and mount: a file system of a test's own
   install_debian_packages gcc g++ libc6-dev libssl-dev binutils strace libimage-exiftool-perl imagemagick openssh-client \
-    exim4-daemon-light openssl tar curl faketime python3-venv librsvg2-bin libxml2-utils zbar-tools
+    exim4-daemon-light openssl tar curl faketime python3-venv librsvg2-bin libxml2-utils zbar-tools e2fsprogs mount
   install_node
   install_go
   if [ ! -e target/npm/node_modules/age-encryption ] || [ ! -e target/npm/node_modules/cctv-age ]; then
@@ -122,14 +123,24 @@ build_programs_under_test() {
   cp target/debug/sealpost-gateway target/under-test/plain-spool-gateway
 }
 
+# What passing tests print is kept, too: it tells what they skipped.
 run_tests() {
   step "tests"
-  local status=0
-  cargo test --no-fail-fast "$@" >target/tests.log 2>&1 || status=$?
+  local status=0 shown=()
+  [[ " $* " == *" -- "* ]] || shown=(-- --show-output)
+  cargo test --no-fail-fast "$@" "${shown[@]}" >target/tests.log 2>&1 || status=$?
   cat target/tests.log >>"$log"
   grep -E '^ +(Running|Doc-tests)|^test result|^test .*FAILED|^skipped' target/tests.log || true
-  [ "$status" -eq 0 ] || grep -E -A 12 'panicked at|^error' target/tests.log | head -n 200
+  [ "$status" -eq 0 ] || why_tests_failed <target/tests.log | head -n 200
   return "$status"
+}
+
+# Of a log of tests: what failed tests printed, and the compiler's errors; nothing of the tests that passed.
+why_tests_failed() {
+  awk '/^error/ { lines = 12 }
+       /^failures:$/ { failures = 1 }
+       /^test result:/ { failures = 0 }
+       failures || lines-- > 0'
 }
 
 check_fuzz_targets() {
@@ -148,7 +159,7 @@ check_dependencies() {
   step "dependencies: advisories"
   local database=${SEALPOST_ADVISORY_DB:-../shared/advisory-db.tar.gz}
   if [ ! -e "$database" ]; then
-    echo "skipped: no copy of the advisory database (SEALPOST_ADVISORY_DB names one)"
+    echo "skipped: no copy of the advisory database (SEALPOST_ADVISORY_DB names one)" | tee -a "$log"
     return
   fi
   advisories "$database"
@@ -176,6 +187,7 @@ run_demo() {
 
 count_tests() {
   awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
+       /^skipped/ { skipped++ }
        END { printf "\n%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 || passed == 0 }' "$log"
 }
 
@@ -187,7 +199,7 @@ if [ "${1:-}" = quick ]; then
 elif [ "${1:-}" = long ]; then
   install_tools
   export SEALPOST_POWER_LOSS_STATES=500 SEALPOST_KILL_CYCLES=500 SEALPOST_DAMAGE_TRIALS=500
-  run_tests --test flows -- --nocapture power_loss:: kill_nine:: damage:: || failed=1
+  run_tests --test flows -- --show-output power_loss:: kill_nine:: damage:: || failed=1
   grep -E '^(power loss|kill -9|damage): ' target/tests.log || true
 else
   install_tools

@@ -399,7 +399,10 @@ fn a_second_gateway_on_the_same_store_is_refused_and_the_first_goes_on() {
     let gateway = sent.newsroom.serve();
     sent.taken(&gateway, b"");
     let told = refuses_to_serve(&sent.newsroom);
-    assert!(told.contains("another gateway is using the store"), "{told}");
+    assert!(
+        told.contains("another process (a gateway, `verify` or `restore`) is using the store"),
+        "{told}"
+    );
     sent.taken(&gateway, &noise(MIB));
     sent.join(&gateway);
     sent.must_be_whole(gateway);

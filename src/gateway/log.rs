@@ -151,16 +151,17 @@ pub enum StoreFault {
 
 /// How full the store is, of all that quota and disk let it hold, in steps coarse enough that many
 /// tips lie between two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum StoreLevel {
     /// Less than 80 %.
+    #[default]
     #[error("less than 80 % full again")]
     Below80,
     /// 80 % or more.
-    #[error("more than 80 % full; have tips fetched and deleted, free its disk or raise the quota")]
+    #[error("80 % full or more; have tips fetched and deleted, free its disk or raise the quota")]
     Over80,
     /// 90 % or more.
-    #[error("more than 90 % full; have tips fetched and deleted, free its disk or raise the quota")]
+    #[error("90 % full or more; have tips fetched and deleted, free its disk or raise the quota")]
     Over90,
     /// Not even a tip of words is taken.
     #[error(

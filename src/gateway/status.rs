@@ -10,9 +10,12 @@ use super::{
     backup,
     check::{self, Level},
     config::Config,
+    intake::{Offer, Tight, offer},
+    log::StoreLevel,
     roster::{self, Seen, WARNING_DAYS},
+    space::Room,
     store::{
-        self, ItemKind, Options,
+        self, ItemKind,
         files::{self, Part},
     },
 };
@@ -21,17 +24,14 @@ use crate::{
     roster::Publication,
 };
 
-/// From so many percent on, the operator is warned.
-const FULL_PERCENT: u64 = 80;
-
 /// A backup that is older than so many days is told.
 const OLD_BACKUP_DAYS: u32 = 2;
 
 /// How the gateway is.
 #[derive(Debug, Serialize)]
 pub struct Status {
-    /// A process has the store open.
-    pub running: bool,
+    /// A process has the store open: the gateway, `verify` or `restore`.
+    pub in_use: bool,
     /// What is stored.
     pub store: StoreStatus,
     /// The roster; none if the publication cannot be taken.
@@ -57,12 +57,17 @@ pub struct StoreStatus {
     pub free_bytes: u64,
     /// Percent of what can be stored, by quota and disk.
     pub used_percent: u64,
-    /// What is left is kept for tips without files.
-    pub tips_with_files_are_refused: bool,
+    /// As the gateway's log tells it.
+    #[serde(skip)]
+    pub(super) level: StoreLevel,
+    /// What has too little room for tips with files; none while they are taken.
+    pub(super) files_refused: Option<Tight>,
     /// Damaged files that were moved away.
     pub in_quarantine: u64,
+    /// The folders that are not there.
+    pub missing_folders: Vec<String>,
     /// The day up to which the files tell no order of arrival.
-    pub turned_up_to: Option<Day>,
+    pub order_hidden_up_to: Option<Day>,
 }
 
 /// The roster in the publication folder.
@@ -89,7 +94,7 @@ impl Status {
         let findings = check::before_serving(config, now).into_iter();
         let problems = findings.filter(|finding| finding.level == Level::Problem);
         let mut status = Self {
-            running: files::is_in_use(&config.store)?,
+            in_use: files::is_in_use(&config.store)?,
             store: StoreStatus::of(config)?,
             roster: RosterStatus::of(config, now),
             newest_epoch: store::epochs_seen(&config.store)?.map(|epoch| epoch.0),
@@ -106,18 +111,28 @@ impl Status {
         let Self { store, roster, last_backup, .. } = &self;
         let mut warnings = Vec::new();
         let mut warn = |is_so: bool, text: String| warnings.extend(is_so.then_some(text));
-        warn(!self.running, "the gateway is not running: start it".into());
-        let percent = store.used_percent;
+        warn(!self.in_use, "the store is not in use: start the gateway".into());
+        warnings.extend(store.missing_folders.iter().map(|folder| files::is_missing(folder)));
+        let mut warn = |is_so: bool, text: String| warnings.extend(is_so.then_some(text));
+        let how_full = match store.level {
+            StoreLevel::Full => "full, and takes no tip".into(),
+            _ => format!("{} % full", store.used_percent),
+        };
         warn(
-            percent > FULL_PERCENT,
+            store.level != StoreLevel::Below80,
             format!(
-                "the store is {percent} % full: have reviewers delete old tips, free space on its \
-                 disk, or raise the quota"
+                "the store is {how_full}: have reviewers delete old tips, free space on its disk, \
+                 or raise the quota"
             ),
         );
+        let refused = store.files_refused.filter(|_| store.level != StoreLevel::Full);
         warn(
-            store.tips_with_files_are_refused,
+            refused == Some(Tight::Store),
             "tips with files are refused: what room is left is kept for those without".into(),
+        );
+        warn(
+            refused == Some(Tight::Spool),
+            "tips with files are refused: free space on the spool's disk".into(),
         );
         let damaged = store.in_quarantine;
         warn(
@@ -162,37 +177,34 @@ impl StoreStatus {
         let amount = files::amount(root)?;
         let disk = rustix::fs::statvfs(root)?;
         let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let mut status = Self {
+        let of_store = config.store_options()?.room(amount.bytes, free_bytes);
+        // `check` says why a spool cannot be asked
+        let room = Room::of(root, &config.spool, config.reserve_bytes, of_store).unwrap_or(Room {
+            words: of_store.0,
+            files: of_store.1,
+            spool: 0,
+            one_disk: false,
+        });
+        Ok(Self {
             envelopes: amount.envelopes,
             bytes: amount.bytes,
             quota_bytes: config.quota_bytes,
             free_bytes,
+            used_percent: room.percent(amount.bytes),
+            level: room.level(amount.bytes),
+            files_refused: match offer(room) {
+                Offer::Files => None,
+                Offer::Words(tight) => Some(tight),
+                Offer::Nothing => Some(Tight::Store),
+            },
             in_quarantine: files::below(root, "quarantine")?.len() as u64,
-            turned_up_to: turned_up_to(root)?,
-            ..Self::default()
-        };
-        let room = room(&status, &config.store_options()?);
-        // as the store reckons it: a tenth of all that can be stored is for tips without files
-        let all = status.bytes.saturating_add(room);
-        status.tips_with_files_are_refused = room <= all / 10;
-        status.used_percent = percent(status.bytes, all);
-        Ok(status)
+            missing_folders: files::missing_folders(root)?,
+            order_hidden_up_to: order_hidden_up_to(root)?,
+        })
     }
 }
 
-/// Bytes that may still be stored.
-fn room(store: &StoreStatus, options: &Options) -> u64 {
-    let of_quota = options.quota_bytes.saturating_sub(store.bytes);
-    of_quota.min(store.free_bytes.saturating_sub(options.reserve_bytes))
-}
-
-/// Rounded up; of nothing at all, all is used.
-fn percent(part: u64, all: u64) -> u64 {
-    let percent = (u128::from(part) * 100).div_ceil(u128::from(all).max(1));
-    if all == 0 { 100 } else { u64::try_from(percent).unwrap_or(100) }
-}
-
-fn turned_up_to(root: &Path) -> io::Result<Option<Day>> {
+fn order_hidden_up_to(root: &Path) -> io::Result<Option<Day>> {
     let marks = files::below(root, "items/turned")?;
     let days = marks.iter().filter_map(|path| match Part::at(path)? {
         Part::Item(_, day) => day.parse().ok(),
@@ -222,7 +234,7 @@ impl RosterStatus {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (what, how) in self.lines() {
-            writeln!(f, "{what:<14}  {how}")?;
+            writeln!(f, "{what:<18}  {how}")?;
         }
         writeln!(f)?;
         for warning in &self.warnings {
@@ -244,7 +256,7 @@ impl Status {
         };
         let day = |day: Option<Day>, none: &str| day.map_or(none.into(), |day| day.to_string());
         let mut lines = vec![
-            ("gateway", if self.running { "running" } else { "not running" }.into()),
+            ("store", if self.in_use { "in use" } else { "not in use" }.into()),
             (
                 "stored",
                 format!("{} envelopes, {}", HumanCount(store.envelopes), HumanBytes(store.bytes)),
@@ -258,13 +270,22 @@ impl Status {
                 ),
             ),
             (
+                "files",
+                match store.files_refused {
+                    None => "taken",
+                    Some(Tight::Store) => "refused (store)",
+                    Some(Tight::Spool) => "refused (spool)",
+                }
+                .into(),
+            ),
+            (
                 "quarantine",
                 match store.in_quarantine {
                     0 => "empty".into(),
                     count => format!("{count} files"),
                 },
             ),
-            ("turned up to", day(store.turned_up_to, "no day yet")),
+            ("order hidden up to", day(store.order_hidden_up_to, "no day yet")),
         ];
         match &self.roster {
             None => lines.push(("roster", "not taken".into())),
@@ -292,19 +313,9 @@ impl Status {
 mod tests {
     use super::*;
 
-    #[test]
-    fn percent_is_of_what_can_be_stored() {
-        for (part, all, expected) in
-            [(0, 100, 0), (1, 1000, 1), (80, 100, 80), (81, 100, 81), (0, 0, 100)]
-        {
-            assert_eq!(percent(part, all), expected);
-        }
-        assert_eq!(percent(u64::MAX, u64::MAX), 100);
-    }
-
     fn well() -> Status {
         Status {
-            running: true,
+            in_use: true,
             store: StoreStatus { free_bytes: 1 << 40, ..StoreStatus::default() },
             roster: Some(RosterStatus {
                 version: 3,
@@ -322,6 +333,7 @@ mod tests {
     #[test]
     fn each_thing_that_needs_hands_is_told() {
         type Change = fn(&mut Status);
+        const OVER_80: (StoreLevel, u64) = (StoreLevel::Over80, 80);
         let today = Day(20_779);
         let warnings = |change: Change| {
             let mut status = well();
@@ -330,10 +342,13 @@ mod tests {
             status.warnings
         };
         assert!(warnings(|_| {}).is_empty());
-        let changes: [(Change, &str); 8] = [
-            (|status| status.running = false, "not running"),
-            (|status| status.store.used_percent = 81, "81 % full"),
-            (|status| status.store.tips_with_files_are_refused = true, "with files are refused"),
+        let changes: [(Change, &str); 11] = [
+            (|status| status.in_use = false, "not in use"),
+            (|status| (status.store.level, status.store.used_percent) = OVER_80, "80 % full"),
+            (|status| status.store.level = StoreLevel::Full, "takes no tip"),
+            (|status| status.store.files_refused = Some(Tight::Store), "is kept for those without"),
+            (|status| status.store.files_refused = Some(Tight::Spool), "on the spool's disk"),
+            (|status| status.store.missing_folders = vec!["items".into()], "items is missing"),
             (|status| status.store.in_quarantine = 2, "2 damaged files"),
             (|status| status.roster.as_mut().unwrap().days_left = 30, "lapses after"),
             (|status| status.roster.as_mut().unwrap().without_keys = 1, "1 of 2 reviewers"),
@@ -344,14 +359,43 @@ mod tests {
             let warnings = warnings(change);
             assert!(matches!(&warnings[..], [one] if one.contains(told)), "{told}: {warnings:?}");
         }
-        assert!(warnings(|status| status.store.used_percent = 80).is_empty());
         assert!(warnings(|status| status.last_backup = Some(Day(20_777))).is_empty());
+    }
+
+    /// The folder of a gateway, with a store of 80 MiB under this quota, and its store's status.
+    fn store_status(quota: u64) -> StoreStatus {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "publication = \"publication\"\nnewsroom_key = \
+             \"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU\"\nspool = \".\"\n\
+             [store]\npath = \"store\"\nquota_bytes = {quota}\nreserve_bytes = 1\n\
+             [[listener]]\nkind = \"unix\"\npath = \"tips.sock\"\nserves = \"tips\"\n"
+        );
+        let config = Config::parse(&text, &folder.path().join("gateway.toml")).unwrap();
+        let entropy = std::sync::Arc::new(crate::random::SystemEntropy::new());
+        drop(store::FileStore::open(&config.store, entropy, store::Options::default()).unwrap());
+        let envelope = config.store.join("envelopes/07/07070707070707070707070707070707");
+        std::fs::File::create(envelope).unwrap().set_len(80 << 20).unwrap();
+        StoreStatus::of(&config).unwrap()
+    }
+
+    #[test]
+    fn what_is_told_of_room_is_what_the_gateway_tells() {
+        let status = store_status(100 << 20);
+        // as the gateway's log from the same number on, and as its form
+        assert_eq!((status.used_percent, status.level), (80, StoreLevel::Over80));
+        // ten are left for files, and eight would take twelve
+        assert_eq!(status.files_refused, Some(Tight::Store));
+        assert_eq!(store_status((100 << 20) + 1).level, StoreLevel::Below80);
+        assert_eq!(store_status(200 << 20).files_refused, None);
+        let status = store_status(80 << 20);
+        assert_eq!((status.level, status.files_refused), (StoreLevel::Full, Some(Tight::Store)));
     }
 
     #[test]
     fn a_person_can_read_it() {
         let text = well().to_string();
-        assert!(text.contains("\nroster          version 3, 71 days left"), "{text}");
+        assert!(text.contains("\nroster              version 3, 71 days left"), "{text}");
         assert!(text.ends_with("All is well.\n"), "{text}");
         let json = serde_json::to_value(well()).unwrap();
         assert_eq!(json["last_backup"], "2026-11-21");

@@ -14,11 +14,11 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    backup::{self, Order, check_backup, check_newsroom, check_store},
+    backup::{self, Order, check_backup, check_newsroom, check_owner, check_store},
     cli::small_runtime,
     config::Config,
     status::Status,
-    store::{FileStore, Options, Store, StoreError},
+    store::{FileStore, Options, Store, StoreError, files},
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -47,10 +47,11 @@ pub(super) struct StatusArgs {
 /// Re-read the whole store, or a backup, and tell what is damaged.
 ///
 /// While the gateway runs, damaged files are told and left where they are; otherwise they are moved
-/// to quarantine. Exits 1 if something is amiss.
+/// to quarantine. Run it as the user that the gateway runs as. Exits 1 if something is amiss.
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// The configuration file.
+    /// The configuration file. With --backup, it is also checked that the backup is of the newsroom
+    /// that this names.
     #[arg(long, value_name = "FILE", required_unless_present = "backup")]
     config: Option<PathBuf>,
     /// Look through this backup instead, such as DIR/2026-11-22.
@@ -121,6 +122,13 @@ fn verify_backup(folder: &Path, config: Option<&Config>) -> anyhow::Result<ExitC
 }
 
 fn verify_store(config: &Config) -> anyhow::Result<ExitCode> {
+    check_owner(config, "verify")?;
+    if !files::missing_folders(&config.store)?.is_empty() {
+        // opening the store could make them anew, as if nothing had been in them
+        println!("A folder is missing: nothing is moved or put right.");
+        let findings = with_bar(BYTES, |progress| Ok(check_store(&config.store, progress)?))?;
+        return Ok(told(&findings, ""));
+    }
     let entropy = Arc::new(SystemEntropy::new());
     let findings = match FileStore::open(&config.store, entropy, Options::default()) {
         Err(StoreError::Locked { .. }) => {

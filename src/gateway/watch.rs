@@ -10,8 +10,9 @@ use std::{io, sync::Arc, time::Duration};
 
 use super::{
     Gateway,
+    intake::{Offer, offer},
     log::{Event, StoreFault, StoreLevel},
-    space::{Room, SMALLEST_TIP, WORTH_OFFERING},
+    space::Room,
     store::{Health, Store, StoreError},
 };
 use crate::clock::Day;
@@ -72,17 +73,9 @@ fn fault(error: &StoreError) -> StoreFault {
 
 impl State {
     fn of(health: &Health, room: Room) -> Self {
-        let used = u128::from(health.bytes);
-        let percent = used * 100 / (used + u128::from(health.room)).max(1);
-        let level = match percent {
-            _ if health.room < SMALLEST_TIP => StoreLevel::Full,
-            90.. => StoreLevel::Over90,
-            80.. => StoreLevel::Over80,
-            _ => StoreLevel::Below80,
-        };
+        let level = room.level(health.bytes);
         // where nothing is taken, that need not be said of files
-        let files_refused =
-            level != StoreLevel::Full && room.files.min(room.spool) < WORTH_OFFERING;
+        let files_refused = matches!(offer(room), Offer::Words(_));
         Self { level, files_refused, missing: health.missing }
     }
 }

@@ -26,7 +26,7 @@ const FOLDER: &str = "SEALPOST_MILLION_FOLDER";
 const THEN: &str = "SEALPOST_MILLION_THEN";
 const BODY: usize = 64;
 const PAGE: usize = 500;
-const PAGES: usize = 100;
+const PAGES: usize = 300;
 
 pub(super) fn run() {
     if let Some(folder) = std::env::var_os(FOLDER) {
@@ -45,20 +45,22 @@ pub(super) fn run() {
     let rebuilt = open(&store, "die");
     figure("the index made from all headers", rebuilt.seconds, "s", Limit::AtMost(90.0));
     memory("the same", &rebuilt);
+    let after = format!("after it, and {PAGES} pages");
     let killed = open(&store, "close");
     assert_eq!(killed.opening, "Names");
     figure("start after kill -9", killed.seconds, "s", Limit::AtMost(10.0));
-    memory("after it, and a hundred pages", &killed);
+    memory(&after, &killed);
     let clean = open(&store, "die");
     assert_eq!(clean.opening, "Clean");
     figure("start after a clean stop", clean.seconds, "s", Limit::AtMost(2.0));
-    memory("after it, and a hundred pages", &clean);
+    memory(&after, &clean);
     figure(
-        &format!("a page of {PAGE} from a random position (median of {PAGES})"),
-        clean.page,
+        &format!("a page of {PAGE} from a random position (worst of {PAGES})"),
+        clean.worst_page,
         "ms",
         Limit::AtMost(5.0),
     );
+    beside("the same, median", clean.median_page, "ms");
     if std::env::var_os("SEALPOST_COLD").is_some() {
         forget_what_was_read();
         let cold = open(&store, "close");
@@ -96,7 +98,8 @@ fn make(store: &Path, tips: u32) {
 struct Opened {
     seconds: f64,
     opening: String,
-    page: f64,
+    worst_page: f64,
+    median_page: f64,
     resident: f64,
     peak: f64,
 }
@@ -116,7 +119,14 @@ fn open(store: &Path, then: &str) -> Opened {
     let words: Vec<&str> = line.split_whitespace().collect();
     let number = |at: usize| words[at].parse().unwrap();
     let opening = words[0].to_owned();
-    Opened { opening, seconds: number(1), page: number(2), resident: number(3), peak: number(4) }
+    Opened {
+        opening,
+        seconds: number(1),
+        worst_page: number(2),
+        median_page: number(3),
+        resident: number(4),
+        peak: number(5),
+    }
 }
 
 fn child(store: &Path) {
@@ -135,7 +145,8 @@ fn child(store: &Path) {
     }
     let me = std::process::id();
     let (resident, peak) = (process::resident_mb(me), process::peak_mb(me));
-    println!("opened {opening:?} {time} {} {resident} {peak}", median(pages));
+    let worst = pages.iter().copied().fold(0.0, f64::max);
+    println!("opened {opening:?} {time} {worst} {} {resident} {peak}", median(pages));
     std::io::stdout().flush().unwrap();
     if std::env::var(THEN).unwrap() == "die" {
         // as after kill -9: nothing is closed

@@ -93,7 +93,6 @@ OF_FILE(ssize_t, writev, "write", (int file, const struct iovec *parts, int coun
 OF_FILE(ssize_t, pwrite64, "write", (int file, const void *bytes, size_t count, off64_t at), (file, bytes, count, at))
 OF_FILE(int, fsync, "sync", (int file), (file))
 OF_FILE(int, fdatasync, "sync", (int file), (file))
-OF_FILE(int, syncfs, "sync", (int file), (file))
 
 OF_PATH(rename, (const char *path, const char *to), (path, to))
 OF_PATH(unlink, (const char *path), (path))

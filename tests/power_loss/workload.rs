@@ -18,7 +18,7 @@ pub(super) const FOLDER: &str = "SEALPOST_POWER_LOSS_FOLDER";
 /// What each line begins with.
 pub(super) const SAYS: &str = "power: ";
 /// Every kind of item; they are said by their place in this list.
-pub(super) const KINDS: [ItemKind; 8] = [
+pub(super) const KINDS: [ItemKind; 9] = [
     ItemKind::Roster,
     ItemKind::NoticeMark,
     ItemKind::KeyBatch,
@@ -27,6 +27,7 @@ pub(super) const KINDS: [ItemKind; 8] = [
     ItemKind::Deletion,
     ItemKind::Purge,
     ItemKind::Reply,
+    ItemKind::Day,
 ];
 
 /// A size class of 4 MiB.

@@ -98,7 +98,8 @@ pub fn check_store(store: &Path, progress: Progress<'_>) -> Result<Vec<String>, 
     files::is_store(store)?;
     let amount = files::amount(store)?;
     let (mut done, all) = (0, amount.bytes + amount.other_bytes);
-    let mut findings = Vec::new();
+    let missing = files::missing_folders(store)?;
+    let mut findings: Vec<String> = missing.iter().map(|path| files::is_missing(path)).collect();
     let foreign = |path: &str| {
         format!("{} is not the store's and was left alone: remove it", path.escape_debug())
     };

@@ -220,13 +220,11 @@ struct Making<'a> {
 
 impl Making<'_> {
     fn run(&mut self, order: &Order<'_>) -> anyhow::Result<About> {
+        let mut missing = files::missing_folders(self.store)?;
         self.take("format", &Part::Format)?;
         for folder in files::folders_of_a_store() {
             // as in a store, also where nothing lies
             self.writer.folder_of(&format!("{folder}/x"))?;
-            if folder.starts_with("envelopes/") && !self.store.join(&folder).try_exists()? {
-                self.troubles.push(format!("{folder} is missing: check the disk"));
-            }
             for path in files::below(self.store, &folder).with_context(|| folder.clone())? {
                 match Part::at(&path) {
                     Some(part) => self.take(&path, &part)?,
@@ -237,6 +235,11 @@ impl Making<'_> {
         for path in files::strangers(self.store)? {
             self.stranger(&path);
         }
+        // also what went or came meanwhile
+        missing.extend(files::missing_folders(self.store)?);
+        missing.sort_unstable();
+        missing.dedup();
+        self.troubles.extend(missing.iter().map(|folder| files::is_missing(folder)));
         self.look_again()?;
         self.take_out_deleted()?;
         self.keep_lost()?;
@@ -373,10 +376,16 @@ impl Making<'_> {
             }
         }
         for path in std::mem::take(&mut self.gone) {
+            let Some(part) = Part::at(&path) else { continue };
             self.told.insert(path.clone());
+            // the next backup takes what it has from this one
+            let then = match self.keep(&path, &part)? {
+                Some(name) => format!("it was kept from the backup {name}: "),
+                None => String::new(),
+            };
             self.troubles.push(format!(
-                "{path} went while it was to be copied, and was not deleted: check the disk, and \
-                 make another backup"
+                "{path} went while it was to be copied, and was not deleted; {then}check the disk, \
+                 and make another backup"
             ));
         }
         Ok(())

@@ -32,7 +32,7 @@ pub use about::About;
 pub use checking::{Checked, check_backup, check_store};
 pub use making::{Made, Order, make};
 pub use place::newest;
-pub use restoring::{Restored, check_newsroom, restore};
+pub use restoring::{Restored, check_newsroom, check_owner, restore};
 
 /// Told how many bytes have been done, and how many there are.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);

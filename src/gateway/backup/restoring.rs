@@ -1,6 +1,7 @@
 //! `restore`: what the store lacks comes back from a backup.
 //!
-//! Nothing is overwritten and nothing is deleted. Rosters are not taken from a backup: the current
+//! Nothing is overwritten and nothing is deleted: what is damaged, or cannot be read, goes to
+//! quarantine until its copy is there. Rosters are not taken from a backup: the current
 //! publication must be there, so that nobody who was removed since can be brought back.
 
 use std::{fmt, os::unix::fs::MetadataExt, sync::Arc};
@@ -55,18 +56,15 @@ impl fmt::Display for Restored {
     }
 }
 
-/// What is never taken from a backup: rosters, because the publication decides; marks of notices and
-/// of turned days, because they would tell of what has not been done here.
+/// What is never taken from a backup: rosters, because the publication decides; marks of notices, of
+/// turned and of seen days, because they would tell of what has not been done here; reviewers'
+/// deletions and purges, because they may have been taken back since: the first sweep would do them.
+/// Those that hold are repeated by the reviewers' programs.
 fn comes_back(kind: Kind) -> bool {
     match kind {
-        Kind::Roster | Kind::NoticeMark | Kind::Turned => false,
-        Kind::Tombstone
-        | Kind::KeyBatch
-        | Kind::Epoch
-        | Kind::Fetched
-        | Kind::Deletion
-        | Kind::Purge
-        | Kind::Reply => true,
+        Kind::Roster | Kind::NoticeMark | Kind::Turned | Kind::Day => false,
+        Kind::Deletion | Kind::Purge => false,
+        Kind::Tombstone | Kind::KeyBatch | Kind::Epoch | Kind::Fetched | Kind::Reply => true,
     }
 }
 
@@ -85,7 +83,7 @@ pub fn restore(
     check_newsroom(config, backup)?;
     files::is_store(&backup.folder)?;
     check_publication(config, backup)?;
-    check_owner(config)?;
+    check_owner(config, "restore")?;
     let mut options = Options::default();
     options.quota_bytes = config.quota_bytes.unwrap_or(options.quota_bytes);
     let (store, findings) = FileStore::open(&config.store, entropy, options)?;
@@ -106,8 +104,8 @@ pub fn restore(
     Ok(restored)
 }
 
-/// Tombstones first, so that nothing deleted comes back; then marks, which are left out for
-/// envelopes that are there; then envelopes, in order of id.
+/// Tombstones first, so that nothing deleted comes back; then the other items; then envelopes, in
+/// order of id.
 const STEPS: [fn(&Part) -> bool; 3] = [
     |part| part.tombstone_of().is_some(),
     |part| match part {
@@ -185,14 +183,17 @@ pub fn check_newsroom(config: &Config, backup: &Checked) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What comes back must be the gateway's own, or it could not read it.
-fn check_owner(config: &Config) -> anyhow::Result<()> {
+/// What a command writes into the store must be the gateway's own, or it could not use it.
+///
+/// # Errors
+/// One sentence, if who runs `command` is not the store's owner.
+pub fn check_owner(config: &Config, command: &str) -> anyhow::Result<()> {
     let store = config.store.metadata().or_else(|_| config.file.metadata());
     let store = store.with_context(|| format!("{}", config.file.display()))?;
     if store.uid() != rustix::process::geteuid().as_raw() {
         bail!(
             "run this as the user that the gateway runs as, such as `runuser -u sealpost -- \
-             sealpost-gateway restore …`: else the gateway could not read what comes back"
+             sealpost-gateway {command} …`: else the gateway could not use what this writes"
         );
     }
     Ok(())

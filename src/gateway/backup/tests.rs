@@ -13,10 +13,11 @@ use tempfile::TempDir;
 
 use super::{Checked, Made, Order, Restored, check_backup, check_store, make, restore};
 use crate::{
-    clock::{Day, Epoch},
+    clock::{Day, Epoch, Timestamp},
     gateway::{
         config::Config,
-        store::{Entry, FileStore, ItemKind, Options, Store, header::EnvelopeHeader},
+        status::Status,
+        store::{Entry, FileStore, ItemKind, Options, Store, files, header::EnvelopeHeader},
     },
     publication,
     random::SystemEntropy,
@@ -122,10 +123,13 @@ fn envelope(number: u8) -> String {
 
 /// An envelope's file with a body of noise.
 fn file(number: u8) -> Vec<u8> {
+    file_of(TipId([number; 16]), number)
+}
+
+fn file_of(id: TipId, number: u8) -> Vec<u8> {
     let body = vec![number; 3_000];
     let sha256 = digest(&SHA256, &body).as_ref().try_into().unwrap();
     let class = SizeClass::from_index(0).unwrap();
-    let id = TipId([number; 16]);
     let entry = Entry { id, day: TODAY, epoch: Epoch(2_968), class, bytes: 3_000 };
     [&EnvelopeHeader { entry, sha256 }.encode()[..], &body].concat()
 }
@@ -312,23 +316,76 @@ async fn rosters_and_marks_of_what_was_done_here_are_not_taken_from_a_backup() {
 }
 
 #[tokio::test]
-async fn marks_come_back_only_with_their_envelope() {
+async fn a_deletion_that_may_have_been_taken_back_does_not_come_back() {
     let fixture = Fixture::new().await;
     let id = TipId([1; 16]);
     let (deletion, fetched) = (format!("{id}.x"), format!("{id}.y"));
     let store = fixture.open();
     store.put_item(ItemKind::Deletion, &deletion, b"2026-11-22").await.unwrap();
+    store.put_item(ItemKind::Purge, &deletion, b"").await.unwrap();
     store.put_item(ItemKind::Fetched, &fetched, b"").await.unwrap();
     let backup = fixture.back_up(0);
     // the reviewer has changed their mind
     store.remove_item(ItemKind::Deletion, &deletion).await.unwrap();
     drop(store);
-    assert_eq!(fixture.restore(&backup).left_out, 1);
-    let deletions = async |store: &FileStore| store.items(ItemKind::Deletion).await.unwrap().len();
-    assert_eq!(deletions(&fixture.open()).await, 0);
+    assert_eq!(fixture.restore(&backup).left_out, 0);
+    let count = async |kind| fixture.open().items(kind).await.unwrap().len();
+    assert_eq!(count(ItemKind::Deletion).await, 0);
     fixture.lose_store();
     assert_eq!(fixture.restore(&backup).left_out, 0);
-    assert_eq!(deletions(&fixture.open()).await, 1);
+    assert!(fixture.has(1));
+    assert_eq!(count(ItemKind::Deletion).await + count(ItemKind::Purge).await, 0);
+    assert_eq!(count(ItemKind::Fetched).await, 1);
+}
+
+#[tokio::test]
+async fn what_the_disk_does_not_give_out_whole_is_replaced() {
+    let fixture = Fixture::new().await;
+    let backup = fixture.back_up(0);
+    let path = |number| fixture.path("store").join(envelope(number));
+    // no link is followed: not even the header can be read
+    fs::remove_file(path(1)).unwrap();
+    symlink(path(2), path(1)).unwrap();
+    // the header is whole, what comes after it is not
+    spoil(path(2), 2_000);
+    let restored = fixture.restore(&backup);
+    assert_eq!((restored.envelopes, restored.troubles.len()), (2, 0), "{:?}", restored.troubles);
+    assert!(fixture.has(1) && fixture.has(2));
+    let store = fixture.open();
+    assert_eq!(store.health().await.unwrap().missing, 0);
+    assert_eq!(store.list(None, 10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_goes_while_it_is_copied_is_kept_from_the_backup_before() {
+    let fixture = Fixture::new().await;
+    let _gateway = fixture.open();
+    let path = |file: &str| fixture.path("store").join(file);
+    // in the folder of the first, and listed with it
+    let neighbour = TipId([[1; 15].as_slice(), &[9]].concat().try_into().unwrap());
+    let of_neighbour = format!("envelopes/01/{neighbour}");
+    fs::write(path(&of_neighbour), file_of(neighbour, 9)).unwrap();
+    let bytes = fs::read(path(&of_neighbour)).unwrap();
+    fixture.back_up(0);
+    let order =
+        Order { config: &fixture.config, to: &fixture.path("backups"), keep: None, today: TODAY };
+    let mut files = 0;
+    let mut meanwhile = |_, _| {
+        files += 1;
+        // the format, then the first envelope
+        if files == 2 {
+            let moved = path("quarantine").join(neighbour.to_string());
+            fs::rename(path(&of_neighbour), moved).unwrap();
+        }
+    };
+    let made = make(&order, &SystemEntropy::new(), &mut meanwhile).unwrap();
+    let told = &made.troubles;
+    assert!(matches!(&told[..], [one] if one.contains("kept from the backup")), "{told:?}");
+    assert_eq!(fs::read(made.folder.join(&of_neighbour)).unwrap(), bytes);
+    assert_eq!(check(&made.folder).troubles, [""; 0]);
+    // and the next one, which finds it nowhere, has it from this one
+    let next = fixture.back_up(2);
+    assert_eq!(fs::read(next.folder.join(&of_neighbour)).unwrap(), bytes);
 }
 
 #[tokio::test]
@@ -346,6 +403,32 @@ async fn a_damaged_envelope_is_replaced_and_leaves_quarantine() {
     let store = fixture.open();
     assert_eq!(store.verify(&|_, _| {}).await.unwrap(), [""; 0]);
     assert_eq!(store.health().await.unwrap().missing, 0);
+}
+
+#[tokio::test]
+async fn a_damaged_item_is_replaced_and_leaves_quarantine() {
+    let fixture = Fixture::new().await;
+    let store = fixture.open();
+    let key = format!("{}.ridge", TipId([1; 16]));
+    for kind in [ItemKind::Fetched, ItemKind::Deletion] {
+        store.put_item(kind, &key, b"2026-11-22").await.unwrap();
+    }
+    let backup = fixture.back_up(0);
+    let quarantine = || fs::read_dir(fixture.path("store/quarantine")).unwrap().count();
+    let item = |path: &str| fixture.path("store/items").join(path);
+    spoil(item(&format!("deletions/01/{key}")), 90);
+    spoil(item(&format!("fetched/01/{key}")), 90);
+    // cut to nothing, as a disk that loses power may leave it
+    fs::write(item(&format!("replies/5c/{REPLY}")), b"").unwrap();
+    store.verify(&|_, _| {}).await.unwrap();
+    drop(store);
+    assert_eq!(quarantine(), 3);
+    let restored = fixture.restore(&backup);
+    // what reviewers want to be deleted is for them to say again
+    assert_eq!((restored.items, restored.left_out, quarantine()), (2, 1, 1));
+    let store = fixture.open();
+    assert_eq!(store.items(ItemKind::Fetched).await.unwrap().len(), 1);
+    assert_eq!(store.items(ItemKind::Reply).await.unwrap()[0].1, b"sealed");
 }
 
 #[tokio::test]
@@ -455,6 +538,38 @@ async fn a_store_in_use_is_looked_through_and_left_alone() {
     assert!(told[0].contains("0101") && told[0].contains("will be moved to quarantine"));
     assert!(told[1].contains("envelopes/01/note") && told[2].contains("items/other"));
     assert!(fixture.path("store").join(envelope(1)).exists());
+}
+
+#[tokio::test]
+async fn a_folder_that_was_taken_away_is_told_by_all_who_look() {
+    let fixture = Fixture::new().await;
+    fixture.back_up(0);
+    let _gateway = fixture.open();
+    let path = |file: &str| fixture.path("store").join(file);
+    let status = || Status::of(&fixture.config, None, Timestamp(0)).unwrap().warnings;
+    let look = || check_store(&fixture.path("store"), &mut |_, _| {}).unwrap();
+    let folders = ["envelopes/02", "items/tombstones", "items/replies/5c", "items", "envelopes"];
+    for (day, folder) in (1..).zip(folders) {
+        let told = format!("{folder} is missing from the store: put it back");
+        let tells = |sentences: &[String]| {
+            sentences.iter().filter(|one| one.contains(" is missing from the store")).count() == 1
+                && sentences.iter().any(|one| one.starts_with(&told))
+        };
+        assert!(!tells(&look()) && !tells(&status()) && fixture.back_up(day).troubles.is_empty());
+        fs::rename(path(folder), fixture.path("aside")).unwrap();
+        assert!(tells(&look()), "{:?}", look());
+        assert!(tells(&status()), "{:?}", status());
+        let made = fixture.back_up(day);
+        assert!(tells(&made.troubles), "{:?}", made.troubles);
+        fs::rename(fixture.path("aside"), path(folder)).unwrap();
+    }
+    assert_eq!(look(), [""; 0]);
+}
+
+#[test]
+fn a_folder_that_is_no_store_yet_lacks_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(files::missing_folders(folder.path()).unwrap(), [""; 0]);
 }
 
 #[tokio::test]

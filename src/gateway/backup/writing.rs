@@ -9,26 +9,23 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rustix::fs::FsWord;
-
-use crate::{clock::Day, disk};
-
-/// File systems in another program: what they do when all is to be synced at once is not known.
-const FUSE: FsWord = 0x6573_5546;
+use crate::{clock::Day, disk, gateway::store::syncfs_tells_the_truth};
 
 /// A new folder and what is put into it.
 pub(super) struct Writer {
     root: PathBuf,
-    /// Sync file by file: where the file system cannot be trusted to sync all at once.
-    each: bool,
+    /// To sync all at once, opened before the first file is written: what cannot be written is told
+    /// to each descriptor that is open by then, whoever else syncs in between. `None` where such a
+    /// sync cannot be trusted: file by file, then.
+    at_once: Option<File>,
 }
 
 impl Writer {
     /// Makes the folder.
     pub(super) fn create(root: PathBuf) -> io::Result<Self> {
         DirBuilder::new().mode(0o700).create(&root)?;
-        let each = rustix::fs::statfs(&root)?.f_type == FUSE;
-        Ok(Self { root, each })
+        let at_once = syncfs_tells_the_truth(&root).then(|| File::open(&root)).transpose()?;
+        Ok(Self { root, at_once })
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -51,7 +48,7 @@ impl Writer {
         let seconds = u64::try_from(day.start().0).unwrap_or(0);
         let start = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         file.set_times(FileTimes::new().set_accessed(start).set_modified(start))?;
-        if self.each { file.sync_all() } else { Ok(()) }
+        if self.at_once.is_none() { file.sync_all() } else { Ok(()) }
     }
 
     /// Gives the file `from` a second name here.
@@ -66,10 +63,10 @@ impl Writer {
 
     /// Makes everything durable.
     pub(super) fn sync(&self) -> io::Result<()> {
-        if self.each {
-            return sync_folders(&self.root);
+        match &self.at_once {
+            Some(disk) => Ok(rustix::fs::syncfs(disk)?),
+            None => sync_folders(&self.root),
         }
-        Ok(rustix::fs::syncfs(File::open(&self.root)?)?)
     }
 }
 
@@ -90,10 +87,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_all_is_synced_by_is_open_from_the_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::create(folder.path().join("new")).unwrap();
+        assert_eq!(writer.at_once.is_some(), syncfs_tells_the_truth(writer.root()));
+    }
+
+    #[test]
     fn either_way_of_syncing_gives_the_same() {
         for each in [true, false] {
             let folder = tempfile::tempdir().unwrap();
-            let writer = Writer { each, ..Writer::create(folder.path().join("new")).unwrap() };
+            let mut writer = Writer::create(folder.path().join("new")).unwrap();
+            writer.at_once = (!each).then(|| File::open(writer.root()).unwrap());
             writer.folder_of("a/b/file").unwrap();
             let mut file = writer.file("a/b/file").unwrap();
             file.write_all(b"x").unwrap();

@@ -33,6 +33,8 @@ mod promises;
 mod spooling;
 mod uploads;
 
+pub(super) use promises::{Offer, Tight, offer};
+
 /// The pages of the source's side, `/`, `/en`, `/ko`, `/zh-Hans`, and `/publication.tar`.
 pub fn router<S: Store>(gateway: Arc<Gateway<S>>) -> Router {
     router_before(gateway)

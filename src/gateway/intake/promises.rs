@@ -85,6 +85,39 @@ impl Need {
     }
 }
 
+/// What somebody can send where nobody else is sending: see [`offer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum Offer {
+    /// Words and files.
+    Files,
+    /// Words only, for lack of room in this.
+    Words(Tight),
+    /// Nothing.
+    Nothing,
+}
+
+/// What has too little room for files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::gateway) enum Tight {
+    /// The store: its quota or its disk.
+    Store,
+    /// The spool's disk.
+    Spool,
+}
+
+/// What the form offers in this room, uploads under way left aside.
+pub(in crate::gateway) fn offer(room: Room) -> Offer {
+    let offers = |room| Promises::default().offers_files(room);
+    let store_alone = Room { spool: u64::MAX, one_disk: false, ..room };
+    match offers(room) {
+        Err(_) => Offer::Nothing,
+        Ok(true) => Offer::Files,
+        Ok(false) if offers(store_alone) == Ok(true) => Offer::Words(Tight::Spool),
+        Ok(false) => Offer::Words(Tight::Store),
+    }
+}
+
 impl Promises {
     /// Whether somebody who begins now could send files, as far as can be told before.
     ///
@@ -231,6 +264,18 @@ mod tests {
         assert_eq!(Promises::default().offers_files(full), Ok(false));
         // what has come is on the disk already
         assert_eq!(Need::of(2 * MIB, 2 * MIB, true).fits(full, []), Ok(()));
+    }
+
+    #[test]
+    fn what_is_offered_is_told_with_what_is_tight() {
+        assert_eq!(offer(room()), Offer::Files);
+        assert_eq!(offer(Room { files: MIB, ..room() }), Offer::Words(Tight::Store));
+        // a tip of files takes more of the store than it has bytes
+        assert_eq!(offer(Room { files: WORTH_OFFERING, ..room() }), Offer::Words(Tight::Store));
+        assert_eq!(offer(Room { spool: MIB, ..room() }), Offer::Words(Tight::Spool));
+        let one_disk = Room { spool: 20 * MIB, one_disk: true, ..room() };
+        assert_eq!(offer(one_disk), Offer::Words(Tight::Spool));
+        assert_eq!(offer(Room { words: 0, files: 0, ..room() }), Offer::Nothing);
     }
 
     #[test]

@@ -127,6 +127,12 @@ impl Pending {
         self.purges.remove(&(id, who));
     }
 
+    /// The deletions and purges of others than these.
+    pub(super) fn not_by(&self, active: &BTreeSet<Who>) -> BTreeSet<(TipId, Who)> {
+        let all = self.deletions.keys().chain(&self.purges);
+        all.filter(|(_, who)| !active.contains(who)).copied().collect()
+    }
+
     /// The envelope is gone.
     pub(super) fn forget(&mut self, id: TipId) {
         for who in self.deletions(id).map(|(who, _)| who).collect::<Vec<_>>() {

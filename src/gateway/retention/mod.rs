@@ -15,9 +15,14 @@
 //! its marks. Marks that a crash leaves without an envelope are removed by the first [`sweep`]
 //! after a start. All changes of marks and all unlinking are made one at a time.
 //!
-//! A day before the roster was signed counts as that day, and on a day after its last one nothing
-//! goes by time: a clock that is far wrong must not empty the store.
+//! A deletion or a purge of who left the roster is removed for good, so that it does not count again
+//! when they come back.
+//!
+//! What goes by time goes in the daily [`sweep`]. A day before the roster was signed counts as that
+//! day; on a day after its last one, and until the clock is believed (see `days`), nothing goes by
+//! time: a clock that is wrong must not empty the store.
 
+mod days;
 mod marks;
 mod rules;
 mod sweep;
@@ -83,26 +88,21 @@ impl Retention {
     }
 }
 
-/// The day that counts, and whether anything may go by it.
-#[derive(Clone, Copy)]
-struct Today {
-    day: Day,
-    is_trusted: bool,
+/// The day that counts.
+fn today<S>(gateway: &Gateway<S>) -> Day {
+    gateway.clock.now().day().max(gateway.roster.publication().roster().issued())
 }
 
-impl Today {
-    fn of<S>(gateway: &Gateway<S>) -> Self {
-        let publication = gateway.roster.publication();
-        let day = gateway.clock.now().day();
-        Self {
-            day: day.max(publication.roster().issued()),
-            is_trusted: !publication.has_lapsed(day),
-        }
+/// The day by which anything may go by time; none while the clock is not believed.
+///
+/// # Errors
+/// What the store says; asking again is safe.
+async fn believed_today<S: Store>(gateway: &Gateway<S>) -> Result<Option<Day>, StoreError> {
+    if gateway.roster.publication().has_lapsed(gateway.clock.now().day()) {
+        return Ok(None);
     }
-
-    fn trusted(self) -> Option<Day> {
-        Some(self.day).filter(|_| self.is_trusted)
-    }
+    let today = today(gateway);
+    Ok(days::see(&gateway.store, today).await?.then_some(today))
 }
 
 /// A reviewer's program has the envelope, whole and checked.
@@ -117,9 +117,8 @@ pub async fn fetched<S: Store>(
 ) -> Result<(), StoreError> {
     let _one = gateway.retention.changing.lock().await;
     is_stored(gateway, id).await?;
-    let today = Today::of(gateway);
-    mark(gateway, ItemKind::Fetched, id, Who::of(by), Some(today.day)).await?;
-    settle(gateway, id, today).await.map(drop)
+    mark(gateway, ItemKind::Fetched, id, Who::of(by), Some(today(gateway))).await?;
+    settle(gateway, id, None).await.map(drop)
 }
 
 /// A reviewer deletes an envelope. One that is gone already is no error.
@@ -160,14 +159,14 @@ async fn leave<S: Store>(
         Err(StoreError::NotFound) => return gateway.store.delete(id).await.map(|()| true),
         stored => stored?,
     }
-    let today = Today::of(gateway);
-    mark(gateway, ItemKind::Deletion, id, who, Some(today.day)).await?;
-    retention.pending().delete(id, who, today.day);
+    let today = today(gateway);
+    mark(gateway, ItemKind::Deletion, id, who, Some(today)).await?;
+    retention.pending().delete(id, who, today);
     if at_once {
         mark(gateway, ItemKind::Purge, id, who, None).await?;
         retention.pending().purge(id, who);
     }
-    settle(gateway, id, today).await
+    settle(gateway, id, None).await
 }
 
 /// A reviewer takes their deletion back, and their purge with it. Without one, nothing happens.
@@ -182,7 +181,11 @@ pub async fn take_back<S: Store>(
 ) -> Result<(), StoreError> {
     let _one = gateway.retention.changing.lock().await;
     is_stored(gateway, id).await?;
-    let who = Who::of(by);
+    unmark(gateway, id, Who::of(by)).await
+}
+
+/// Removes a deletion, and a purge with it. The caller holds `changing`.
+async fn unmark<S: Store>(gateway: &Gateway<S>, id: TipId, who: Who) -> Result<(), StoreError> {
     let key = marks::key(id, who);
     gateway.store.remove_item(ItemKind::Purge, &key).await?;
     gateway.store.remove_item(ItemKind::Deletion, &key).await?;
@@ -209,16 +212,16 @@ async fn mark<S: Store>(
     }
 }
 
-/// Unlinks an envelope if the reviewers' marks say so; true if it is gone. The caller holds
-/// `changing`.
+/// Unlinks an envelope if the reviewers' marks say so, by the time that has passed only if the day
+/// is given; true if it is gone. The caller holds `changing`.
 async fn settle<S: Store>(
     gateway: &Gateway<S>,
     id: TipId,
-    today: Today,
+    today: Option<Day>,
 ) -> Result<bool, StoreError> {
     let active = Who::active(&gateway.roster.publication());
     let standing = gateway.retention.standing(id, &active);
-    let is_due = standing.is_due(today.trusted());
+    let is_due = standing.is_due(today);
     if !is_due && standing.goes().is_none() {
         return Ok(false);
     }

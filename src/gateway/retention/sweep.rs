@@ -9,7 +9,7 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use super::{MARKS, Today, Who, clear, is_stored, marks, rules, settle, unlink};
+use super::{MARKS, Who, believed_today, clear, is_stored, marks, rules, settle, unlink, unmark};
 use crate::{
     clock::Day,
     gateway::{
@@ -22,8 +22,8 @@ use crate::{
 /// So many entries are asked of the store at once.
 const PAGE: usize = 1_000;
 
-/// Unlinks every envelope that is due, and removes the marks of those that are gone. How many
-/// envelopes went.
+/// Unlinks every envelope that is due, and removes the marks of those that are gone, and the
+/// deletions and purges of who is not on the roster. How many envelopes went.
 ///
 /// # Errors
 /// The first thing that the store says; whatever else could be done is done. Doing it again is
@@ -31,13 +31,19 @@ const PAGE: usize = 1_000;
 pub async fn sweep<S: Store>(gateway: &Gateway<S>) -> Result<u64, StoreError> {
     // while the list lacks something, what it does not show is not gone
     let is_complete = gateway.store.health().await?.missing == 0;
+    // without the day, what needs none is done
+    let (today, failed) = match believed_today(gateway).await {
+        Ok(today) => (today, None),
+        Err(error) => (None, Some(error)),
+    };
+    let failed = failed.or(forget_who_left(gateway).await.err());
     let sweep = Sweep {
         gateway,
-        today: Today::of(gateway),
+        today,
         active: Who::active(&gateway.roster.publication()),
         tidies: is_complete && gateway.retention.untidy.swap(false, Ordering::Relaxed),
     };
-    let (mut gone, mut failed) = (0, None);
+    let (mut gone, mut failed) = (0, failed);
     for shard in 0..=u8::MAX {
         failed = failed.or(sweep.shard(shard, &mut gone).await.err());
     }
@@ -52,7 +58,8 @@ pub async fn sweep<S: Store>(gateway: &Gateway<S>) -> Result<u64, StoreError> {
 
 struct Sweep<'a, S> {
     gateway: &'a Gateway<S>,
-    today: Today,
+    /// none if nothing may go by time
+    today: Option<Day>,
     active: BTreeSet<Who>,
     /// Whether marks are looked for whose envelopes are gone.
     tidies: bool,
@@ -90,7 +97,7 @@ impl<S: Store> Sweep<'_, S> {
         fetched: &BTreeMap<(TipId, Who), Day>,
     ) -> Result<bool, StoreError> {
         let Gateway { config, retention, .. } = self.gateway;
-        let is_over = self.today.trusted().is_some_and(|today| {
+        let is_over = self.today.is_some_and(|today| {
             let by = |who: &Who| Some((*who, *fetched.get(&(entry.id, *who))?));
             let fetched = self.active.iter().filter_map(by).collect();
             rules::is_too_old(entry, config.keep, today)
@@ -126,6 +133,19 @@ impl<S: Store> Sweep<'_, S> {
         }
         Ok(())
     }
+}
+
+/// Removes the deletions and purges of who is not on the roster.
+async fn forget_who_left<S: Store>(gateway: &Gateway<S>) -> Result<(), StoreError> {
+    let void = gateway.retention.pending().not_by(&Who::active(&gateway.roster.publication()));
+    for (id, who) in void {
+        let _one = gateway.retention.changing.lock().await;
+        // they may have come back since
+        if !Who::active(&gateway.roster.publication()).contains(&who) {
+            unmark(gateway, id, who).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The entries whose ids begin with the byte `shard`, in order of id.

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::Write,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,6 +27,19 @@ impl Place for Folder {
 
     fn open(&self) -> FileStore {
         self.reopen().0
+    }
+
+    fn late_write(&self, id: TipId) -> Box<dyn FnOnce()> {
+        let file = self.envelope(id);
+        let bytes = fs::read(&file).unwrap();
+        Box::new(move || fs::write(file, bytes).unwrap())
+    }
+
+    fn leftovers(&self, stored: &[TipId]) -> Vec<String> {
+        let mut files = files_under(&self.path("store/envelopes"));
+        files.retain(|file| !stored.iter().any(|id| self.envelope(*id) == *file));
+        files.extend(files_under(&self.path("store/tmp")));
+        files.iter().map(|file| file.display().to_string()).collect()
     }
 }
 
@@ -471,31 +483,6 @@ async fn files_are_private_and_carry_no_time_of_the_day() {
     ] {
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, mode, "{}", path.display());
     }
-}
-
-#[tokio::test]
-#[ignore = "prints what the store costs in memory; run it alone, with --nocapture"]
-async fn memory() {
-    let rss = || {
-        let status = fs::read_to_string("/proc/self/status").unwrap();
-        status.lines().find(|line| line.starts_with("VmRSS")).unwrap().to_owned()
-    };
-    let place = Folder::new();
-    println!("before    {}", rss());
-    let store = place.open();
-    println!("open      {}", rss());
-    for round in 0..4 {
-        for _ in 0..500 {
-            store.put(test_envelope(0, 1), TODAY).await.unwrap();
-        }
-        println!("{:<9} {}", (round + 1) * 500, rss());
-    }
-    drop(store);
-    println!("closed    {}", rss());
-    let store = place.open();
-    println!("reopened  {}", rss());
-    std::io::stdout().flush().unwrap();
-    store.list(None, 1_000).await.unwrap();
 }
 
 #[tokio::test]

@@ -147,6 +147,48 @@ pub(in crate::gateway) fn below(root: &Path, folder: &str) -> io::Result<Vec<Str
     Ok(paths)
 }
 
+/// The folders that a store has and this one lacks, by the path that is relative to `root`: what was
+/// in them is not gone, but not here. Of a missing folder the folders in it are not told. None in a
+/// folder that is no store yet.
+///
+/// # Errors
+/// [`StoreError::NotAStore`], [`StoreError::Newer`], [`StoreError::Io`].
+pub(in crate::gateway) fn missing_folders(root: &Path) -> Result<Vec<String>, StoreError> {
+    let mut missing: Vec<String> = Vec::new();
+    if !is_store(root)? {
+        return Ok(missing);
+    }
+    let shards = (0..=u8::MAX).map(|shard| format!("envelopes/{shard:02x}"));
+    let mut folders: Vec<String> = ["envelopes", "items"].map(str::to_owned).into();
+    folders.extend(shards);
+    for kind in Kind::ALL {
+        folders.push(format!("items/{}", kind.folder()));
+        let inner = folders::item_folders(Path::new(""), kind, "").into_iter();
+        folders.extend(inner.map(|folder| folder.to_string_lossy().into_owned()));
+    }
+    folders.sort_unstable();
+    folders.dedup();
+    for folder in folders {
+        if missing.iter().any(|outer| Path::new(&folder).starts_with(outer)) {
+            continue;
+        }
+        match fs::metadata(root.join(&folder)) {
+            Ok(found) if found.is_dir() => {}
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => missing.push(folder),
+        }
+    }
+    Ok(missing)
+}
+
+/// What to say of one of [`missing_folders`].
+pub(in crate::gateway) fn is_missing(folder: &str) -> String {
+    format!(
+        "{folder} is missing from the store: put it back, from where it was moved to or from a \
+         backup"
+    )
+}
+
 /// The folders among envelopes and items that are none of the store's.
 ///
 /// # Errors

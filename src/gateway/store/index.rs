@@ -19,7 +19,7 @@ use crate::{
     tip::{SizeClass, TipId},
 };
 
-/// How long sled may take for one answer before it counts as hanging.
+/// What is longer than sled takes for one answer on any disk that is of use.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it may take to close; what it has not written then is found missing at opening.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -42,6 +42,8 @@ pub(super) enum IndexError {
 /// A handle to the thread that owns sled. Dropping it writes the index out, if sled still can.
 pub(super) struct Index {
     jobs: mpsc::Sender<Job>,
+    /// how long it may take for one answer before it counts as hanging
+    patience: Duration,
 }
 
 enum Job {
@@ -59,6 +61,11 @@ enum Outcome {
 impl Index {
     /// Opens the index in `folder`, which may be empty.
     pub(super) fn open(folder: &Path) -> Result<Self, IndexError> {
+        Self::open_with(folder, PATIENCE)
+    }
+
+    /// The same, with another patience for this and every later answer.
+    fn open_with(folder: &Path, patience: Duration) -> Result<Self, IndexError> {
         // small segments and a small cache: the working set is a page of a list
         let config = sled::Config::new()
             .path(folder)
@@ -81,7 +88,7 @@ impl Index {
                 }
             })
             .map_err(IndexError::Thread)?;
-        wait(&answer).map(|()| Self { jobs })
+        wait(&answer, patience).map(|()| Self { jobs, patience })
     }
 
     pub(super) fn insert(&self, entry: &Entry) -> Result<(), IndexError> {
@@ -138,7 +145,7 @@ impl Index {
             outcome
         });
         self.jobs.send(Job::Run(job)).map_err(|_| IndexError::Damaged)?;
-        wait(&answer)
+        wait(&answer, self.patience)
     }
 
     /// Writes the index out and closes it; true if both could be done in time.
@@ -158,8 +165,11 @@ impl Index {
     }
 }
 
-fn wait<T>(answer: &mpsc::Receiver<Result<T, IndexError>>) -> Result<T, IndexError> {
-    match answer.recv_timeout(PATIENCE) {
+fn wait<T>(
+    answer: &mpsc::Receiver<Result<T, IndexError>>,
+    patience: Duration,
+) -> Result<T, IndexError> {
+    match answer.recv_timeout(patience) {
         Ok(result) => result,
         Err(mpsc::RecvTimeoutError::Timeout) => Err(IndexError::Hangs),
         Err(mpsc::RecvTimeoutError::Disconnected) => Err(IndexError::Damaged),
@@ -231,4 +241,100 @@ fn decode((key, value): (sled::IVec, sled::IVec)) -> Result<Entry, IndexError> {
         (version == VERSION && rest.is_empty()).then_some(entry)
     };
     read().ok_or(IndexError::Damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            FileStore, Store,
+            faults::Folder,
+            file_store::lock,
+            new_index::Slot,
+            suite::{Place, put_some, test_envelope},
+        },
+        *,
+    };
+    use crate::gateway::store::suite::TODAY;
+
+    /// Short enough to be waited for; what hangs in these tests hangs for as long as they run.
+    const SHORT: Duration = Duration::from_millis(50);
+
+    /// Something for sled to hang in until the sender is dropped.
+    fn endless() -> (mpsc::Sender<()>, impl FnOnce(&sled::Db) -> Result<(), IndexError> + Send) {
+        let (keep, forever) = mpsc::channel();
+        (keep, move |_: &sled::Db| {
+            let _ = forever.recv();
+            Ok(())
+        })
+    }
+
+    #[expect(clippy::panic, reason = "as sled does")]
+    fn panicking(_: &sled::Db) -> Result<(), IndexError> {
+        panic!("as sled does on some damage")
+    }
+
+    #[test]
+    fn a_panic_is_damage_and_nothing_is_asked_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::open(folder.path()).unwrap();
+        assert!(matches!(index.run(panicking), Err(IndexError::Damaged)));
+        assert!(matches!(index.page(None, 1), Err(IndexError::Damaged)));
+        assert!(!index.close(), "what has panicked is not written out");
+    }
+
+    #[test]
+    fn who_asks_an_index_that_hangs_is_told_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::open_with(folder.path(), SHORT).unwrap();
+        let (keep, hang) = endless();
+        assert!(matches!(index.run(hang), Err(IndexError::Hangs)));
+        assert!(matches!(index.page(None, 1), Err(IndexError::Hangs)));
+        drop(keep);
+        assert!(index.close(), "it was only slow");
+    }
+
+    /// An index that fails while the store serves is off, lists are whole all the same, and mending
+    /// makes it anew; so does opening.
+    async fn a_store_does_without(
+        fail: impl FnOnce(&Index) -> Result<(), IndexError>,
+        reason: &str,
+    ) {
+        let place = Folder::new();
+        let store = place.open();
+        put_some(&store, 5).await;
+        be_impatient(&store);
+        let listed = store.list(None, 10).await.unwrap();
+        assert!(store.0.with_index(fail).is_none());
+        assert!(store.0.with_index(|_| Ok(())).is_none(), "it is off");
+        assert_eq!(store.list(None, 10).await.unwrap(), listed);
+        let told = store.verify(&|_, _| {}).await.unwrap();
+        assert!(told.iter().any(|finding| finding.contains(reason)), "{told:?}");
+        store.put(test_envelope(0, 9), TODAY).await.unwrap();
+
+        store.mend().await.unwrap();
+        let by_index = store.0.with_index(|index| index.page(None, 10)).unwrap();
+        assert_eq!(by_index.len(), 6);
+        assert_eq!(store.list(None, 10).await.unwrap(), by_index);
+        drop(store);
+        assert_eq!(place.open().list(None, 10).await.unwrap(), by_index);
+    }
+
+    fn be_impatient(store: &FileStore) {
+        let mut slot = lock(&store.0.index);
+        assert!(slot.take().unwrap().close());
+        let index = Index::open_with(&store.0.folders.index(), SHORT).unwrap();
+        *slot = Slot::new(Some(index));
+    }
+
+    #[tokio::test]
+    async fn a_store_does_without_an_index_that_panics() {
+        a_store_does_without(|index| index.run(panicking), "it is damaged").await;
+    }
+
+    #[tokio::test]
+    async fn a_store_does_without_an_index_that_hangs() {
+        let (_keep, hang) = endless();
+        a_store_does_without(|index| index.run(hang), "it does not answer").await;
+    }
 }

@@ -5,7 +5,7 @@
 //!      0       8  "sealitm\n"
 //!      8       2  version, 1
 //!     10       2  kind: 1 roster, 2 notice mark, 3 tombstone, 4 key batch, 5 epoch, 6 fetched,
-//!                 7 deletion, 8 purge, 9 reply, 10 turned
+//!                 7 deletion, 8 purge, 9 reply, 10 turned, 11 day
 //!     12       2  length of the key, k
 //!     14       2  zero
 //!     16       8  length of the content, n
@@ -59,6 +59,8 @@ pub enum Kind {
     Reply,
     /// Days whose envelopes tell no order any more; the key is the last such day.
     Turned,
+    /// A day on which the gateway was at work.
+    Day,
 }
 
 impl From<ItemKind> for Kind {
@@ -72,12 +74,13 @@ impl From<ItemKind> for Kind {
             ItemKind::Deletion => Self::Deletion,
             ItemKind::Purge => Self::Purge,
             ItemKind::Reply => Self::Reply,
+            ItemKind::Day => Self::Day,
         }
     }
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Roster,
         Self::NoticeMark,
         Self::Tombstone,
@@ -88,6 +91,7 @@ impl Kind {
         Self::Purge,
         Self::Reply,
         Self::Turned,
+        Self::Day,
     ];
 
     pub(super) fn folder(self) -> &'static str {
@@ -102,6 +106,7 @@ impl Kind {
             Self::Purge => "purges",
             Self::Reply => "replies",
             Self::Turned => "turned",
+            Self::Day => "days",
         }
     }
 
@@ -109,7 +114,12 @@ impl Kind {
     pub fn is_many(self) -> bool {
         match self {
             Self::Fetched | Self::Deletion | Self::Purge | Self::Reply | Self::Tombstone => true,
-            Self::Roster | Self::NoticeMark | Self::KeyBatch | Self::Epoch | Self::Turned => false,
+            Self::Roster
+            | Self::NoticeMark
+            | Self::KeyBatch
+            | Self::Epoch
+            | Self::Turned
+            | Self::Day => false,
         }
     }
 
@@ -125,6 +135,7 @@ impl Kind {
             Self::Purge => 8,
             Self::Reply => 9,
             Self::Turned => 10,
+            Self::Day => 11,
         }
     }
 }
@@ -182,6 +193,18 @@ pub fn decode<'a>(kind: Kind, key: &str, file: &'a [u8]) -> Option<&'a [u8]> {
     (whole == file).then_some(content)
 }
 
+/// True of a damaged file, found under `name`, that was the item `key` as far as can be told: its
+/// head, if it has one, names no other kind, and its key is not the whole of `name`. Without a head,
+/// what has an id alone for a key may have been an envelope.
+pub(super) fn was(kind: Kind, key: &str, name: &str, file: &[u8]) -> bool {
+    if !file.starts_with(MAGIC) {
+        return key.len() != ID;
+    }
+    let is_of_kind = file.get(10..12) == Some(&kind.tag().to_be_bytes());
+    let is_of_name = file.get(HEAD..).is_some_and(|rest| rest.starts_with(name.as_bytes()));
+    is_of_kind && (name == key || !is_of_name)
+}
+
 fn checksum(parts: [&[u8]; 3]) -> Digest {
     let mut context = Context::new(&SHA256);
     for part in parts {
@@ -197,6 +220,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_damaged_file_is_known_as_far_as_can_be() {
+        let id = "07".repeat(16);
+        let (key, other) = (format!("{id}.ridge"), format!("{id}.ridge.2"));
+        let mut file = encode(Kind::Fetched, &key, b"day").unwrap();
+        file.pop();
+        for name in [&key, &other] {
+            assert!(was(Kind::Fetched, &key, name, &file));
+            assert!(was(Kind::Fetched, &key, name, b""));
+            assert!(!was(Kind::Deletion, &key, name, &file));
+        }
+        let file = encode(Kind::Fetched, &other, b"").unwrap();
+        assert!(!was(Kind::Fetched, &key, &other, &file));
+        assert!(was(Kind::Fetched, &other, &other, &file));
+        assert!(!was(Kind::Tombstone, &id, &id, b"an envelope"));
+    }
 
     proptest! {
         #[test]

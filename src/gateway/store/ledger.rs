@@ -25,6 +25,17 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Bytes that may still be stored, and the same for tips with files, of a store that has taken
+    /// `taken` bytes on a disk that has `free`.
+    pub(in crate::gateway) fn room(&self, taken: u64, free: u64) -> (u64, u64) {
+        let of_quota = self.quota_bytes.saturating_sub(taken);
+        let room = of_quota.min(free.saturating_sub(self.reserve_bytes));
+        let kept = taken.saturating_add(room) / PART_FOR_WORDS;
+        (room, room.saturating_sub(kept))
+    }
+}
+
 /// Of all that a store can hold, this part is kept for tips without files.
 const PART_FOR_WORDS: u64 = 10;
 /// The day's turn leaves this part of the reserve free.
@@ -56,8 +67,7 @@ impl Inner {
 
     /// Bytes that may still be stored, and the same for tips with files.
     fn room(&self, ledger: Ledger) -> io::Result<(u64, u64)> {
-        let of_disk = self.folders.free()?.saturating_sub(self.options.reserve_bytes);
-        Ok(ledger.room(self.options.quota_bytes, of_disk))
+        Ok(ledger.room(&self.options, self.folders.free()?))
     }
 
     /// Bytes of the disk that the day's turn may have for its copies: nobody has been promised them.
@@ -90,13 +100,10 @@ impl Inner {
 }
 
 impl Ledger {
-    /// `of_disk` is what the disk has left for envelopes; what is being written is on it in part.
-    fn room(&self, quota: u64, of_disk: u64) -> (u64, u64) {
+    /// `free` is what the disk has left; what is being written is on it in part.
+    fn room(&self, options: &Options, free: u64) -> (u64, u64) {
         let taken = self.bytes.saturating_add(self.reserved);
-        let of_quota = quota.saturating_sub(taken);
-        let room = of_quota.min(of_disk.saturating_sub(self.unwritten));
-        let kept = taken.saturating_add(room) / PART_FOR_WORDS;
-        (room, room.saturating_sub(kept))
+        options.room(taken, free.saturating_sub(self.unwritten))
     }
 
     pub(super) fn add(&mut self, bytes: u64, epoch: Epoch) {
@@ -149,16 +156,23 @@ mod tests {
         Ledger { bytes, reserved, unwritten, ..Ledger::default() }
     }
 
+    fn quota(quota_bytes: u64) -> Options {
+        Options { quota_bytes, reserve_bytes: 0 }
+    }
+
     #[test]
     fn a_tenth_is_kept_of_all_that_the_store_can_hold() {
-        assert_eq!(ledger(0, 0, 0).room(1_000, u64::MAX), (1_000, 900));
-        assert_eq!(ledger(900, 0, 0).room(1_000, u64::MAX), (100, 0));
-        assert_eq!(ledger(850, 0, 0).room(1_000, u64::MAX), (150, 50));
+        assert_eq!(ledger(0, 0, 0).room(&quota(1_000), u64::MAX), (1_000, 900));
+        assert_eq!(ledger(900, 0, 0).room(&quota(1_000), u64::MAX), (100, 0));
+        assert_eq!(ledger(850, 0, 0).room(&quota(1_000), u64::MAX), (150, 50));
         // the disk is the tighter limit: it holds 400 and has 100
-        assert_eq!(ledger(400, 0, 0).room(1_000, 100), (100, 50));
+        assert_eq!(ledger(400, 0, 0).room(&quota(1_000), 100), (100, 50));
         // a quota that was lowered
-        assert_eq!(ledger(2_000, 0, 0).room(1_000, 100), (0, 0));
-        assert_eq!(ledger(0, 0, 0).room(u64::MAX, 0), (0, 0));
+        assert_eq!(ledger(2_000, 0, 0).room(&quota(1_000), 100), (0, 0));
+        assert_eq!(ledger(0, 0, 0).room(&quota(u64::MAX), 0), (0, 0));
+        // what is left free for others is not there
+        let options = Options { quota_bytes: u64::MAX, reserve_bytes: 300 };
+        assert_eq!(ledger(400, 0, 0).room(&options, 400), (100, 50));
     }
 
     #[test]
@@ -166,15 +180,16 @@ mod tests {
         // nothing of it is on the disk, half of it, all of it
         for unwritten in [200, 100, 0] {
             let free = 500 - (200 - unwritten);
-            assert_eq!(ledger(100, 200, unwritten).room(u64::MAX, free), (300, 240));
+            assert_eq!(ledger(100, 200, unwritten).room(&quota(u64::MAX), free), (300, 240));
         }
-        assert_eq!(ledger(100, 200, 200).room(1_000, u64::MAX), (700, 600));
+        assert_eq!(ledger(100, 200, 200).room(&quota(1_000), u64::MAX), (700, 600));
     }
 
     proptest! {
         #[test]
         fn no_numbers_overflow(bytes: u64, reserved: u64, unwritten: u64, quota: u64, free: u64) {
-            let (room, for_files) = ledger(bytes, reserved, unwritten).room(quota, free);
+            let options = self::quota(quota);
+            let (room, for_files) = ledger(bytes, reserved, unwritten).room(&options, free);
             prop_assert!(for_files <= room && room <= quota.min(free));
         }
     }

@@ -59,6 +59,7 @@ mod reorder;
 mod returning;
 #[cfg(test)]
 mod suite;
+mod syncfs;
 #[cfg(test)]
 mod traces;
 mod turn;
@@ -87,7 +88,7 @@ pub use file_store::FileStore;
 pub use finding::Finding;
 pub use ledger::Options;
 pub use recovery::Opening;
-pub(in crate::gateway) use {file_store::Flaw, returning::PutBack};
+pub(in crate::gateway) use {file_store::Flaw, returning::PutBack, syncfs::syncfs_tells_the_truth};
 
 /// What the index and the desk know of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +126,10 @@ pub enum StoreError {
     )]
     Damaged,
     /// Another process has the store open.
-    #[error("another gateway is using the store in {}: stop it first", folder.display())]
+    #[error(
+        "another process (a gateway, `verify` or `restore`) is using the store in {}: stop it first, or wait until it ends",
+        folder.display()
+    )]
     Locked {
         /// The store's folder.
         folder: PathBuf,
@@ -189,6 +193,8 @@ pub enum ItemKind {
     Purge,
     /// Sealed replies to sources, key = `<mailbox>.<reply>`: a mailbox only grows.
     Reply,
+    /// Days on which the gateway was at work, key = the day; the last few.
+    Day,
 }
 
 /// How full the store is.

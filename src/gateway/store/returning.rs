@@ -11,7 +11,7 @@ use super::{
     file_store::{Flaw, Inner, lock},
     files::{self, Trouble},
     folders, header,
-    item::Kind,
+    item::{self, Kind},
     new_file::NewFile,
     new_index::Change,
 };
@@ -30,8 +30,9 @@ pub(in crate::gateway) enum PutBack {
 
 /// Nothing here is asked for while a gateway serves: who calls has opened the store for that.
 impl FileStore {
-    /// Puts back the envelope in `file`, durably, unless it is there or has been deleted. A damaged
-    /// one in quarantine has then been replaced, and goes. Blocks.
+    /// Puts back the envelope in `file`, durably, unless it is there, whole, or has been deleted. One
+    /// that is damaged, or that the disk does not give out, is replaced, and goes from quarantine.
+    /// Blocks for as long as reading both takes.
     ///
     /// # Errors
     /// A flaw of `file`, or, as [`Trouble::Taker`], what the store's disk says; nothing has been
@@ -41,11 +42,26 @@ impl FileStore {
         if store.is_deleted(id).map_err(|error| Trouble::Taker(as_io(error)))? {
             return Ok(PutBack::LeftOut);
         }
-        match store.open_envelope(id) {
+        let path = store.folders.envelope(id);
+        // to its end: a bad sector is seen by whoever reads it
+        let reason = match files::read_envelope(&path, id, &mut |_| Ok(())) {
             Ok(_) => return Ok(PutBack::There),
-            Err(Flaw::Gone) => {}
-            Err(Flaw::Unreadable(error)) => return Err(Trouble::Taker(error)),
-            Err(Flaw::Damaged(reason)) => store.quarantine_envelope(id, &reason),
+            Err(Trouble::Flaw(flaw)) => why_replace(flaw)?,
+            Err(error) => return Err(error),
+        };
+        match reason {
+            Some(reason) => {
+                store.quarantine_envelope(id, &reason);
+                if fs::symlink_metadata(&path).is_ok() {
+                    let stays = io::Error::other(format!("{reason}, and it cannot be moved away"));
+                    return Err(Trouble::Flaw(Flaw::Unreadable(stays)));
+                }
+            }
+            // with its whole folder away, the envelope is not gone
+            None => store
+                .folders
+                .find(&store.folders.shard(folders::shard_of(id)))
+                .map_err(|error| Trouble::Taker(as_io(error)))?,
         }
         store.copy_in(id, file)?;
         store.forget_damaged(id).map_err(Trouble::Taker)?;
@@ -53,7 +69,8 @@ impl FileStore {
     }
 
     /// Puts back an item, durably, unless one of its key is there; a tombstone only where there is
-    /// no envelope: nothing is deleted by a backup. Blocks.
+    /// no envelope: nothing is deleted by a backup. A damaged one in quarantine has then been
+    /// replaced, and goes. Blocks.
     ///
     /// # Errors
     /// What the store says; asking again is safe.
@@ -68,21 +85,24 @@ impl FileStore {
         let id = key.get(..32).and_then(folders::id_of);
         let of_envelope = match (kind, id) {
             (Kind::Tombstone, Some(id)) => store.folders.envelope(id).try_exists()?,
-            (Kind::Deletion | Kind::Purge, Some(id)) => {
-                // what is marked now, on an envelope that is there, is what reviewers want now
-                store.is_deleted(id)? || store.folders.envelope(id).try_exists()?
-            }
             (Kind::Fetched, Some(id)) => store.is_deleted(id)?,
             _ => false,
         };
         if of_envelope {
             return Ok(PutBack::LeftOut);
         }
-        if store.folders.item(kind, key).try_exists()? {
-            return Ok(PutBack::There);
+        let there = store.folders.item(kind, key);
+        let put_back = if there.try_exists()? {
+            PutBack::There
+        } else {
+            store.put_item(kind, key, content)?;
+            PutBack::Back
+        };
+        // one that is there may have been put back by a run that was interrupted
+        if put_back == PutBack::Back || files::read_item(&there, kind, key).is_ok() {
+            store.forget_damaged_item(kind, key)?;
         }
-        store.put_item(kind, key, content)?;
-        Ok(PutBack::Back)
+        Ok(put_back)
     }
 }
 
@@ -123,6 +143,45 @@ impl Inner {
         }
         Ok(())
     }
+
+    /// Removes what lies in quarantine of an item that is there again. What may be another kind's of
+    /// the same key, or an envelope, stays.
+    fn forget_damaged_item(&self, kind: Kind, key: &str) -> io::Result<()> {
+        let folder = self.folders.quarantine();
+        let mut gone = false;
+        for there in folders::names(&folder)? {
+            if !there.strip_prefix(key).is_some_and(is_no_name) {
+                continue;
+            }
+            let path = folder.join(&there);
+            if item::was(kind, key, &there, &folders::read_file(&path, item::MAX_FILE)?) {
+                fs::remove_file(path)?;
+                gone = true;
+            }
+        }
+        if gone { folders::sync(&folder) } else { Ok(()) }
+    }
+}
+
+/// Why an envelope's file is to be replaced; `None` if there is none.
+///
+/// # Errors
+/// What says nothing of the file itself, such as missing rights.
+fn why_replace(flaw: Flaw) -> Result<Option<String>, Trouble> {
+    match flaw {
+        Flaw::Gone => Ok(None),
+        Flaw::Damaged(reason) => Ok(Some(reason)),
+        Flaw::Unreadable(error) if is_of_the_disk(&error) => Ok(Some(error.to_string())),
+        Flaw::Unreadable(error) => Err(Trouble::Taker(error)),
+    }
+}
+
+/// True of what a disk says of sectors that it cannot read, or that are not as they were written,
+/// and of a link or a folder in a file's place.
+fn is_of_the_disk(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let of_the_disk = [Errno::IO, Errno::BADMSG, Errno::UCLEAN, Errno::LOOP, Errno::ISDIR];
+    Errno::from_io_error(error).is_some_and(|errno| of_the_disk.contains(&errno))
 }
 
 fn as_io(error: StoreError) -> io::Error {
@@ -137,4 +196,22 @@ fn as_io(error: StoreError) -> io::Error {
 fn is_no_name(rest: &str) -> bool {
     let number = rest.strip_prefix('.').filter(|number| number.len() < 10);
     rest.is_empty() || number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn what_the_disk_does_not_give_out_is_replaced_and_what_is_forbidden_stops() {
+        let unreadable = |errno: Errno| why_replace(Flaw::Unreadable(errno.into()));
+        for errno in [Errno::IO, Errno::BADMSG, Errno::UCLEAN] {
+            assert!(matches!(unreadable(errno), Ok(Some(_))), "{errno}");
+        }
+        for errno in [Errno::ACCESS, Errno::MFILE, Errno::NOMEM] {
+            assert!(matches!(unreadable(errno), Err(Trouble::Taker(_))), "{errno}");
+        }
+    }
 }

@@ -29,6 +29,17 @@ pub(super) trait Place {
 
     /// Takes away, of a store that is not open, what it makes anew; leaves what a crash leaves.
     fn lose_what_can_be_made_anew(&self) {}
+
+    /// Remembers an envelope that is stored; what it gives brings it back as it was, to a store that
+    /// is not open: a write that comes late, after the deletion.
+    fn late_write(&self, _: TipId) -> Box<dyn FnOnce()> {
+        Box::new(|| ())
+    }
+
+    /// What lies there of envelopes beside `stored`.
+    fn leftovers(&self, _stored: &[TipId]) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 pub(super) const TODAY: Day = Day(20_779);
@@ -378,6 +389,7 @@ pub(super) async fn abort_leaves_nothing<P: Place>() {
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
     }
+    nothing_is_left(&place, &store).await;
     // each is absent or, if the drop came too late, whole
     for entry in store.list(None, 100).await.unwrap() {
         let (_, body) = store.get(entry.id, None).await.unwrap();
@@ -386,19 +398,36 @@ pub(super) async fn abort_leaves_nothing<P: Place>() {
     assert_eq!(store.verify(&|_, _| {}).await.unwrap(), [""; 0]);
 }
 
+/// Gives the threads that write until they have noticed that nobody waits for them, and no longer.
+async fn nothing_is_left<P: Place>(place: &P, store: &P::Store) {
+    let mut left = Vec::new();
+    for _ in 0..2_000 {
+        let stored = store.list(None, 100).await.unwrap();
+        left = place.leftovers(&stored.iter().map(|entry| entry.id).collect::<Vec<_>>());
+        if left.is_empty() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(left, [""; 0], "still there");
+}
+
 pub(super) async fn what_is_deleted_stays_so<P: Place>() {
     let place = P::new();
     let store = place.open();
     let id = store.put(test_envelope(0, 1), TODAY).await.unwrap();
+    let write_late = place.late_write(id);
     let (deleted, late) = tokio::join!(store.delete(id), store.put(test_envelope(0, 1), TODAY));
     deleted.unwrap();
     let late = late.unwrap();
     assert_ne!(late, id, "the same tip once more is another envelope");
     drop(store);
+    write_late();
     let store = place.open();
     assert!(matches!(store.get(id, None).await, Err(StoreError::NotFound)));
     let left = store.list(None, 10).await.unwrap();
     assert_eq!(left.iter().map(|entry| entry.id).collect::<Vec<_>>(), [late]);
+    assert_eq!(place.leftovers(&[late]), [""; 0]);
 }
 
 pub(super) async fn two_clones<P: Place>()
