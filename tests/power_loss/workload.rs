@@ -40,7 +40,7 @@ async fn a_new_store() {
     // by themselves: a sync that many share would make all that went before durable, too
     put_at_once(&store, 70, &[0]).await;
     put_item(&store, 0, "alone").await;
-    put_at_once(&store, 0, &[0; 16]).await;
+    put_at_once(&store, 100, &[0; 32]).await;
     for kind in 0..KINDS.len() {
         put_item(&store, kind, "first").await;
     }
@@ -53,7 +53,7 @@ async fn a_new_store() {
     drop(store);
 
     let store = open();
-    let ids = put_at_once(&store, 20, &[0; 16]).await;
+    let ids = put_at_once(&store, 140, &[0; 32]).await;
     // a tip, an item and a deletion at a time
     tokio::join!(
         put_at_once(&store, 36, &[0, 2]),

@@ -305,7 +305,6 @@ fn name(key: u8) -> String {
 
 /// The age file, sealed once.
 fn bytes_of(class: u8, seed: u8) -> Rc<Vec<u8>> {
-    type Known = HashMap<(u8, u8), Rc<Vec<u8>>>;
     thread_local! {
         static KNOWN: RefCell<Known> = RefCell::default();
     }
