@@ -303,10 +303,13 @@ fn name(key: u8) -> String {
     format!("{}{rest}", id.repeat(32 / id.len()))
 }
 
+/// By class and seed.
+type AgeFiles = HashMap<(u8, u8), Rc<Vec<u8>>>;
+
 /// The age file, sealed once.
 fn bytes_of(class: u8, seed: u8) -> Rc<Vec<u8>> {
     thread_local! {
-        static KNOWN: RefCell<Known> = RefCell::default();
+        static KNOWN: RefCell<AgeFiles> = RefCell::default();
     }
     KNOWN.with_borrow_mut(|known| {
         known.entry((class, seed)).or_insert_with(|| Rc::new(age_file(class, seed))).clone()
