@@ -145,6 +145,7 @@ fn nothing_else_is_in(newsroom: &Newsroom, backup: &Path) {
                 "purges",
                 "replies",
                 "turned",
+                "days",
             ]
             .contains(&kind),
             _ => false,
