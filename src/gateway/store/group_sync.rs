@@ -5,6 +5,7 @@
 //! then all of them wait for one `syncfs(2)`, which does the same for all at once.
 
 use std::{
+    cell::Cell,
     fs::File,
     io,
     path::Path,
@@ -21,7 +22,7 @@ use super::{file_store::lock, syncfs::syncfs_tells_the_truth};
 const COMPANY: usize = 8;
 /// How long a round waits for those who are about to need one: without them, they would have to
 /// wait for its end first.
-const GATHERING: Duration = Duration::from_millis(5);
+const GATHERING: Duration = Duration::from_millis(2);
 
 /// `syncfs(2)`, or what a test has in its place.
 type SyncFs = Box<dyn Fn(&File) -> rustix::io::Result<()> + Send + Sync>;
@@ -34,6 +35,8 @@ pub(super) struct GroupSync {
     sync_fs: SyncFs,
     is_reliable: bool,
     at_work: AtomicUsize,
+    /// those of them who will still need a round
+    expected: AtomicUsize,
     rounds: Mutex<Rounds>,
     changed: Condvar,
 }
@@ -53,6 +56,7 @@ pub(super) struct AtWork<'a> {
     /// Rounds that had ended before the file was begun. A later one that fails may have met with
     /// the file's pages, though it began too early to be waited for: its error is told only once.
     since: u64,
+    is_expected: Cell<bool>,
 }
 
 impl GroupSync {
@@ -66,6 +70,7 @@ impl GroupSync {
             sync_fs,
             is_reliable: syncfs_tells_the_truth(folder),
             at_work: AtomicUsize::new(0),
+            expected: AtomicUsize::new(0),
             rounds: Mutex::default(),
             changed: Condvar::new(),
         })
@@ -79,7 +84,8 @@ impl GroupSync {
     /// Tells that a small file is to be stored.
     pub(super) fn begin(&self) -> AtWork<'_> {
         self.at_work.fetch_add(1, Ordering::Relaxed);
-        AtWork { group: self, since: lock(&self.rounds).ended }
+        self.expected.fetch_add(1, Ordering::Relaxed);
+        AtWork { group: self, since: lock(&self.rounds).ended, is_expected: Cell::new(true) }
     }
 
     fn run_round<'a>(&'a self, mut rounds: MutexGuard<'a, Rounds>) -> MutexGuard<'a, Rounds> {
@@ -100,7 +106,7 @@ impl GroupSync {
     fn sync(&self, since: u64) -> io::Result<()> {
         let mut rounds = lock(&self.rounds);
         rounds.waiting += 1;
-        if rounds.waiting >= self.at_work.load(Ordering::Relaxed) {
+        if rounds.waiting >= self.expected.load(Ordering::Relaxed) {
             // all are here: who gathers need not wait longer
             self.changed.notify_all();
         }
@@ -110,7 +116,7 @@ impl GroupSync {
         while rounds.ended < needed {
             if rounds.begun > rounds.ended {
                 rounds = self.changed.wait(rounds).unwrap_or_else(PoisonError::into_inner);
-            } else if gathering && rounds.waiting < self.at_work.load(Ordering::Relaxed) {
+            } else if gathering && rounds.waiting < self.expected.load(Ordering::Relaxed) {
                 let waited = self.changed.wait_timeout(rounds, GATHERING);
                 let (again, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
                 (rounds, gathering) = (again, !timeout.timed_out());
@@ -129,14 +135,26 @@ impl GroupSync {
 impl<'a> AtWork<'a> {
     /// The sync to share with the others, if there are enough of them.
     pub(super) fn company(&self) -> Option<Together<'a>> {
-        let Self { group, since } = *self;
+        let Self { group, since, .. } = *self;
         let enough = group.at_work.load(Ordering::Relaxed) >= COMPANY;
-        (group.is_reliable && enough).then_some(Together { group, since })
+        if !(group.is_reliable && enough) {
+            self.leave();
+            return None;
+        }
+        Some(Together { group, since })
+    }
+
+    /// No round need wait for this one any more.
+    fn leave(&self) {
+        if self.is_expected.replace(false) {
+            self.group.expected.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
+        self.leave();
         self.group.at_work.fetch_sub(1, Ordering::Relaxed);
     }
 }

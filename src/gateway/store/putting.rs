@@ -66,6 +66,7 @@ impl Inner {
         let _changing = self.changing.read().unwrap_or_else(PoisonError::into_inner);
         self.before_placing(day);
         file.place(&place, together).inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
+        drop(small);
         reserved.stored(header.entry.epoch);
         self.change_index(Change::Put(header.entry));
         Ok(id)
