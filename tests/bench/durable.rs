@@ -31,10 +31,16 @@ pub(crate) fn run() {
         let mut ours = Vec::new();
         let mut bare = (Vec::new(), Vec::new());
         let mut waits = Vec::new();
+        // kept until the end: for a while after a deletion, a file system is slower at making files
+        let mut folders = Vec::new();
         for _ in 0..ROUNDS {
-            ours.push(puts(at_once, each, &mut waits));
-            bare.0.push(bare_files(at_once, each));
-            bare.1.push(bare_groups(at_once, each));
+            let mut folder = || {
+                folders.push(folder());
+                folders[folders.len() - 1].path().to_owned()
+            };
+            ours.push(puts(&folder(), at_once, each, &mut waits));
+            bare.0.push(bare_files(&folder(), at_once, each));
+            bare.1.push(bare_groups(&folder(), at_once, each));
         }
         let (ours, own, groups) = (median(ours), median(bare.0), median(bare.1));
         waits.sort_by(f64::total_cmp);
@@ -78,9 +84,8 @@ pub(super) fn envelope(files: Vec<Box<dyn Content>>) -> Envelope {
 }
 
 /// Envelopes a second; adds what each waited in seconds.
-fn puts(at_once: usize, each: usize, waits: &mut Vec<f64>) -> f64 {
-    let folder = folder();
-    let store = open(folder.path());
+fn puts(folder: &Path, at_once: usize, each: usize, waits: &mut Vec<f64>) -> f64 {
+    let store = open(folder);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(at_once + 4)
@@ -109,8 +114,8 @@ fn puts(at_once: usize, each: usize, waits: &mut Vec<f64>) -> f64 {
 }
 
 /// Bare files a second, each synced, renamed and its folder synced by a thread of its own.
-fn bare_files(at_once: usize, each: usize) -> f64 {
-    let folder = Shards::new();
+fn bare_files(folder: &Path, at_once: usize, each: usize) -> f64 {
+    let folder = Shards::new(folder);
     let bytes = vec![7; usize::try_from(envelope(Vec::new()).len()).unwrap() + 128];
     let barrier = Barrier::new(at_once + 1);
     let time = std::thread::scope(|scope| {
@@ -136,10 +141,10 @@ fn bare_files(at_once: usize, each: usize) -> f64 {
 
 /// Bare files a second, as many in a group as there are at once: written, synced together, renamed,
 /// synced together.
-fn bare_groups(at_once: usize, each: usize) -> f64 {
-    let folder = Shards::new();
+fn bare_groups(folder: &Path, at_once: usize, each: usize) -> f64 {
+    let folder = Shards::new(folder);
     let bytes = vec![7; usize::try_from(envelope(Vec::new()).len()).unwrap() + 128];
-    let root = File::open(folder.0.path()).unwrap();
+    let root = File::open(&folder.0).unwrap();
     let time = seconds(|| {
         for group in 0..each {
             let numbers = group * at_once..(group + 1) * at_once;
@@ -153,19 +158,18 @@ fn bare_groups(at_once: usize, each: usize) -> f64 {
 }
 
 /// A folder with the shape of a store's.
-struct Shards(tempfile::TempDir);
+struct Shards(PathBuf);
 
 impl Shards {
-    fn new() -> Self {
-        let folder = folder();
-        fs::create_dir(folder.path().join("tmp")).unwrap();
-        (0..256).for_each(|n| fs::create_dir(folder.path().join(format!("{n:02x}"))).unwrap());
-        File::open(folder.path()).unwrap().sync_all().unwrap();
-        Self(folder)
+    fn new(folder: &Path) -> Self {
+        fs::create_dir(folder.join("tmp")).unwrap();
+        (0..256).for_each(|n| fs::create_dir(folder.join(format!("{n:02x}"))).unwrap());
+        File::open(folder).unwrap().sync_all().unwrap();
+        Self(folder.to_owned())
     }
 
     fn write(&self, number: usize, bytes: &[u8]) -> File {
-        let mut file = File::create(self.0.path().join(format!("tmp/{number}"))).unwrap();
+        let mut file = File::create(self.0.join(format!("tmp/{number}"))).unwrap();
         file.write_all(bytes).unwrap();
         file
     }
@@ -173,9 +177,8 @@ impl Shards {
     /// Renames a file into its shard; gives the shard's folder.
     fn place(&self, number: usize) -> PathBuf {
         // spread as random names are
-        let shard = self.0.path().join(format!("{:02x}", number * 167 % 256));
-        fs::rename(self.0.path().join(format!("tmp/{number}")), shard.join(number.to_string()))
-            .unwrap();
+        let shard = self.0.join(format!("{:02x}", number * 167 % 256));
+        fs::rename(self.0.join(format!("tmp/{number}")), shard.join(number.to_string())).unwrap();
         shard
     }
 }

@@ -19,7 +19,7 @@ use super::{
 
 const LENGTH: u64 = 2 << 30;
 const PIECE: usize = 1 << 20;
-const WRITE_BACK: u64 = 64 << 20;
+const WRITE_BACK: u64 = 16 << 20;
 const ROUNDS: usize = 3;
 
 pub(crate) fn run() {

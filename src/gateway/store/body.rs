@@ -3,19 +3,26 @@
 use std::{
     fs::File,
     io::{self, Read},
+    num::NonZeroU64,
     sync::{Arc, Weak},
 };
 
 use bytes::Bytes;
 use ring::digest::{Context, SHA256};
+use rustix::fs::{Advice, fadvise};
 use tokio::task::JoinHandle;
 
-use super::{file_store::Inner, header::EnvelopeHeader};
+use super::{
+    file_store::Inner,
+    header::{self, EnvelopeHeader},
+};
 
 /// What is handed out at once.
 const PIECE: usize = 64 << 10;
 /// What is read at once.
-const BLOCK: usize = 256 << 10;
+const BLOCK: usize = 1 << 20;
+/// How much further the disk is asked to read while a block is summed up.
+const AHEAD: NonZeroU64 = NonZeroU64::new(4 << 20).unwrap();
 
 /// Where a body's bytes come from, block by block.
 pub trait Blocks: Send + 'static {
@@ -130,6 +137,9 @@ struct FileBlocks {
 impl Blocks for FileBlocks {
     fn next_block(&mut self) -> io::Result<Bytes> {
         let mut block = vec![0; usize::try_from(self.left).map_or(BLOCK, |left| left.min(BLOCK))];
+        let at = self.header.entry.bytes.saturating_sub(self.left) + header::LEN_U64;
+        // only advice: to a range that does not go to the end, the wrong one
+        let _ = fadvise(&self.file, at + block.len() as u64, Some(AHEAD), Advice::WillNeed);
         self.file.read_exact(&mut block)?;
         self.left -= block.len() as u64;
         if let Some(sum) = &mut self.sum {

@@ -27,11 +27,11 @@ use crate::{clock::Day, seal::Envelope, tip::TipId};
 const SMALL: u64 = 1 << 20;
 
 /// A large one is sealed by one thread and written by another, which gets pieces of this length …
-const PIECE: usize = 256 << 10;
+const PIECE: usize = 512 << 10;
 /// … of which this many may wait …
 const PIECES_WAITING: usize = 4;
 /// … and is sent to the disk by a third, in parts of this many bytes, while the rest is sealed.
-const WRITE_BACK: u64 = 64 << 20;
+const WRITE_BACK: u64 = 16 << 20;
 
 impl Inner {
     pub(super) fn put(
