@@ -15,7 +15,7 @@ use super::{file_store::Inner, header::EnvelopeHeader};
 /// What is handed out at once.
 const PIECE: usize = 64 << 10;
 /// What is read at once.
-const BLOCK: usize = 1 << 20;
+const BLOCK: usize = 512 << 10;
 
 /// Where a body's bytes come from, block by block.
 pub trait Blocks: Send + 'static {
