@@ -55,7 +55,9 @@ pub(super) fn run() {
     figure("start after a clean stop", clean.seconds, "s", Limit::AtMost(2.0));
     memory(&after, &clean);
     figure(
-        &format!("a page of {PAGE} from a random position (worst of {PAGES})"),
+        &format!(
+            "a page of {PAGE} from a random position (worst of {PAGES}, each the middle of 3)"
+        ),
         clean.worst_page,
         "ms",
         Limit::AtMost(5.0),
@@ -141,7 +143,9 @@ fn child(store: &Path) {
     let mut pages = Vec::new();
     for _ in 0..PAGES {
         let after = Some(TipId(bytes(&*entropy)));
-        pages.push(1e3 * seconds(|| drop(runtime.block_on(store.list(after, PAGE)).unwrap())));
+        let time = || 1e3 * seconds(|| drop(runtime.block_on(store.list(after, PAGE)).unwrap()));
+        // a position that is slow is slow each time; a processor that somebody else has is not
+        pages.push(median((0..3).map(|_| time()).collect()));
     }
     let me = std::process::id();
     let (resident, peak) = (process::resident_mb(me), process::peak_mb(me));
