@@ -14,8 +14,7 @@ const HEAD: usize = 4096;
 /// How much of a ZIP archive's end is looked at for its directory (its comment may be 64 KiB; few have one).
 const ZIP_TAIL: u64 = 1024;
 
-/// A kind of file. [`Kind::Jpeg`], [`Kind::Png`] and [`Kind::Text`] can be cleaned today; the others are known so that
-/// a refusal can name them.
+/// A kind of file. Some are known only so that a refusal can name them; `clean_within` says which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

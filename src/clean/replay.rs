@@ -6,15 +6,15 @@ use std::{
     io::{self, ErrorKind, Read, Seek, SeekFrom},
 };
 
+use zeroize::Zeroizing;
+
 use super::{Found, Kind, Remains, Report};
 
 /// The most pieces of one plan: its memory stays below 4 MiB however a file is cut up.
 const MAX_PIECES: usize = 1 << 16;
 
-/// The plan of a cleaned file: which ranges of the original stay, and what is written anew.
-///
-/// A kind whose bytes must all be written anew will need a third sort of piece, produced while reading; callers see only
-/// [`Cleaned::len`] and [`Cleaned::replay`].
+/// The plan of a cleaned file: which ranges of the original stay, and what is written anew. Of a document all that is
+/// written anew is kept in memory, and wiped.
 pub struct Cleaned {
     report: Report,
     pieces: Pieces,
@@ -35,6 +35,11 @@ impl Cleaned {
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// The report and the plan apart, for a file that becomes part of another.
+    pub(super) fn into_parts(self) -> (Report, Pieces) {
+        (self.report, self.pieces)
     }
 
     /// Exact length of the cleaned file in bytes.
@@ -72,7 +77,7 @@ enum Piece {
     /// Bytes of the input.
     Copy { from: u64, len: u64 },
     /// Bytes that are not in the input, or not there.
-    Literal(Vec<u8>),
+    Literal(Zeroizing<Vec<u8>>),
 }
 
 impl Piece {
@@ -112,9 +117,19 @@ impl Pieces {
     pub(super) fn literal(&mut self, bytes: &[u8]) -> Result<(), TooManyPieces> {
         match self.list.last_mut() {
             Some(Piece::Literal(before)) => before.extend_from_slice(bytes),
-            _ => self.push(Piece::Literal(bytes.to_vec()))?,
+            _ => self.push(Piece::Literal(Zeroizing::new(bytes.to_vec())))?,
         }
         self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Writes `bytes` without another copy of them.
+    pub(super) fn made(&mut self, bytes: Zeroizing<Vec<u8>>) -> Result<(), TooManyPieces> {
+        let added = bytes.len() as u64;
+        if added > 0 {
+            self.push(Piece::Literal(bytes))?;
+        }
+        self.len += added;
         Ok(())
     }
 
@@ -122,6 +137,16 @@ impl Pieces {
     pub(super) fn append(&mut self, after: Self) {
         self.len += after.len;
         self.list.extend(after.list);
+    }
+
+    /// The same plan for an input in which the planned file begins at `offset`.
+    pub(super) fn within(mut self, offset: u64) -> Self {
+        for piece in &mut self.list {
+            if let Piece::Copy { from, .. } = piece {
+                *from += offset;
+            }
+        }
+        self
     }
 
     /// Takes back what was added after the plan was `len` bytes long.

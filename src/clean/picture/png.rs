@@ -25,9 +25,9 @@ use std::{
     io::{Read, Seek},
 };
 
-use super::{
+use super::exif::{self, Orientation};
+use crate::clean::{
     CleanError, Cleaned, Found, Kind, Limits, Refusal, Remains,
-    exif::{self, Orientation},
     input::Input,
     replay::{Pieces, TooManyPieces},
     traces,
@@ -39,7 +39,7 @@ const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 const PEEK: usize = 32 << 10;
 
 /// Plans the cleaned file.
-pub(super) fn clean<R: Read + Seek>(
+pub(in crate::clean) fn clean<R: Read + Seek>(
     input: &mut Input<'_, R>,
     limits: &Limits,
 ) -> Result<Cleaned, CleanError> {

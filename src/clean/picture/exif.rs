@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Found, traces};
+use crate::clean::{Found, traces};
 
 /// The most directories of one block; phones write five.
 const MAX_DIRECTORIES: usize = 16;
@@ -27,20 +27,20 @@ const INTEROP_DIRECTORY: u16 = 0xa005;
 
 /// How a picture is to be turned or mirrored before it is shown (EXIF 4.6.4.A): 2 to 8. The upright 1 is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Orientation(u8);
+pub(in crate::clean) struct Orientation(u8);
 
 impl Orientation {
     /// None for 1 and for what is no orientation.
-    pub(super) fn new(value: u32) -> Option<Self> {
+    pub(in crate::clean) fn new(value: u32) -> Option<Self> {
         u8::try_from(value).ok().filter(|value| (2..=8).contains(value)).map(Self)
     }
 
-    pub(super) const fn value(self) -> u8 {
+    pub(in crate::clean) const fn value(self) -> u8 {
         self.0
     }
 
     /// The block that says this and nothing else.
-    pub(super) const fn block(self) -> [u8; 26] {
+    pub(in crate::clean) const fn block(self) -> [u8; 26] {
         let mut block = *b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0";
         let [.., value, _, _, _, _, _, _] = &mut block;
         *value = self.0;
@@ -50,13 +50,13 @@ impl Orientation {
 
 /// What a block says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Exif {
-    pub(super) orientation: Option<Orientation>,
-    pub(super) found: BTreeSet<Found>,
+pub(in crate::clean) struct Exif {
+    pub(in crate::clean) orientation: Option<Orientation>,
+    pub(in crate::clean) found: BTreeSet<Found>,
 }
 
 /// Reads a block as far as it can be read: what is broken, loops or does not end is `Other`, and goes the way of all.
-pub(super) fn read(block: &[u8]) -> Exif {
+pub(in crate::clean) fn read(block: &[u8]) -> Exif {
     let mut exif = Exif::default();
     if exif.read(block).is_none() {
         exif.found.insert(Found::Other);

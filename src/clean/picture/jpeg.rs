@@ -24,9 +24,9 @@ use std::{
     io::{Read, Seek},
 };
 
-use super::{
+use super::exif::{self, Orientation};
+use crate::clean::{
     CleanError, Cleaned, Found, Kind, Limits, Refusal, Remains,
-    exif::{self, Orientation},
     input::Input,
     replay::{Pieces, TooManyPieces},
     traces,
@@ -64,7 +64,7 @@ mod marker {
 const JFIF: &[u8; 18] = b"\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0";
 
 /// Plans the cleaned file.
-pub(super) fn clean<R: Read + Seek>(
+pub(in crate::clean) fn clean<R: Read + Seek>(
     input: &mut Input<'_, R>,
     limits: &Limits,
 ) -> Result<Cleaned, CleanError> {

@@ -1,0 +1,8 @@
+//! Recordings, one file per kind.
+
+pub(super) mod aiff;
+pub(super) mod amr;
+pub(super) mod flac;
+pub(super) mod mp3;
+pub(super) mod ogg;
+pub(super) mod wav;

@@ -1,0 +1,5 @@
+//! PDF, office documents, books, archives, drawings and texts.
+
+use super::Allowed;
+
+pub(super) const ALLOWED: &[Allowed] = &[];

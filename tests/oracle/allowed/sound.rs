@@ -1,0 +1,5 @@
+//! MP3, FLAC, Ogg, WAV, AIFF and AMR.
+
+use super::Allowed;
+
+pub(super) const ALLOWED: &[Allowed] = &[];
