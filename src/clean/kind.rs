@@ -84,6 +84,26 @@ impl Kind {
         self.row().1
     }
 
+    /// Whether such a file is put together in memory when it is cleaned. Of the others only ranges of the original are
+    /// noted.
+    #[must_use]
+    pub const fn is_cleaned_in_memory(self) -> bool {
+        matches!(
+            self,
+            Self::Svg
+                | Self::Pdf
+                | Self::Docx
+                | Self::Xlsx
+                | Self::Pptx
+                | Self::Odt
+                | Self::Ods
+                | Self::Odp
+                | Self::Epub
+                | Self::Hwpx
+                | Self::Zip
+        )
+    }
+
     const fn row(self) -> (&'static str, &'static str) {
         match self {
             Self::Jpeg => ("jpg", "JPEG picture"),

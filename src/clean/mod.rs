@@ -61,6 +61,14 @@ pub fn clean(input: &mut (impl Read + Seek), limits: &Limits) -> Result<Cleaned,
     clean_within(input, &mut Work::new(limits))
 }
 
+/// What `input` is, from its first byte on.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn kind_of(input: &mut (impl Read + Seek)) -> std::io::Result<Kind> {
+    kind::detect(&mut Input::new(input)?)
+}
+
 /// The same for a file that may lie in another.
 fn clean_within<R: Read + Seek>(input: &mut R, work: &mut Work<'_>) -> Result<Cleaned, CleanError> {
     let input = &mut Input::new(input)?;
@@ -115,17 +123,7 @@ const fn most_bytes(kind: Kind, limits: &Limits) -> u64 {
         Kind::Jpeg | Kind::Png | Kind::Webp | Kind::Gif | Kind::Tiff | Kind::Heic | Kind::Avif => {
             limits.picture_bytes
         }
-        Kind::Svg
-        | Kind::Pdf
-        | Kind::Docx
-        | Kind::Xlsx
-        | Kind::Pptx
-        | Kind::Odt
-        | Kind::Ods
-        | Kind::Odp
-        | Kind::Epub
-        | Kind::Hwpx
-        | Kind::Zip => limits.document_bytes,
+        _ if kind.is_cleaned_in_memory() => limits.document_bytes,
         _ => u64::MAX,
     }
 }

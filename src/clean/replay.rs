@@ -48,6 +48,12 @@ impl Cleaned {
         self.pieces.len
     }
 
+    /// How many of these bytes are kept in memory until they are replayed.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.pieces.list.iter().map(Piece::held).sum()
+    }
+
     /// Whether nothing remains; true only of a text that was nothing but a byte-order mark.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -84,6 +90,13 @@ impl Piece {
     fn len(&self) -> u64 {
         match self {
             Self::Copy { len, .. } => *len,
+            Self::Literal(bytes) => bytes.len() as u64,
+        }
+    }
+
+    fn held(&self) -> u64 {
+        match self {
+            Self::Copy { .. } => 0,
             Self::Literal(bytes) => bytes.len() as u64,
         }
     }
