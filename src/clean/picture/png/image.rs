@@ -1,12 +1,9 @@
 //! The picture of a PNG: what its header promises, and the stream that must keep the promise.
 
-use miniz_oxide::inflate::{
-    TINFLStatus,
-    core::{DecompressorOxide, decompress, inflate_flags},
-};
+use flate2::{Decompress, FlushDecompress, Status};
 
-/// What is inflated goes round in a ring of this size, at least deflate's 32 KiB, and is never looked at.
-const RING: usize = 64 << 10;
+/// What is inflated goes here again and again, and is never looked at. Small enough for the processor's own memory.
+const SCRATCH: usize = 64 << 10;
 
 /// IHDR's values (PNG §11.2.1).
 #[derive(Clone, Copy)]
@@ -120,9 +117,8 @@ pub(super) enum Progress {
 
 /// The zlib stream of the IDAT chunks, inflated to find its end.
 pub(super) struct ImageData {
-    inflater: Box<DecompressorOxide>,
-    ring: Vec<u8>,
-    at: usize,
+    inflater: Decompress,
+    scratch: Vec<u8>,
     /// Bytes that must still come out of it.
     left: u64,
     progress: Progress,
@@ -132,9 +128,8 @@ impl ImageData {
     /// A stream that must inflate to `expected` bytes.
     pub(super) fn new(expected: u64) -> Self {
         Self {
-            inflater: Box::default(),
-            ring: vec![0; RING],
-            at: 0,
+            inflater: Decompress::new(true),
+            scratch: vec![0; SCRATCH],
             left: expected,
             progress: Progress::Waiting,
         }
@@ -147,26 +142,28 @@ impl ImageData {
     /// Takes more of the stream and says how many bytes of `data` belong to it: all until it is complete. None if it is
     /// damaged, or longer or shorter than it must be.
     pub(super) fn inflate(&mut self, data: &[u8]) -> Option<usize> {
-        const FLAGS: u32 = inflate_flags::TINFL_FLAG_PARSE_ZLIB_HEADER
-            | inflate_flags::TINFL_FLAG_COMPUTE_ADLER32
-            | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
         self.progress = Progress::Begun;
         let mut used = 0;
         loop {
+            let (read, written) = (self.inflater.total_in(), self.inflater.total_out());
             let rest = data.get(used..).unwrap_or_default();
-            let (status, read, written) =
-                decompress(&mut self.inflater, rest, &mut self.ring, self.at, FLAGS);
-            used += read;
-            self.at = (self.at + written) % RING;
-            self.left = self.left.checked_sub(written as u64)?;
+            let status =
+                self.inflater.decompress(rest, &mut self.scratch, FlushDecompress::None).ok()?;
+            let (read, written) =
+                (self.inflater.total_in() - read, self.inflater.total_out() - written);
+            used += usize::try_from(read).unwrap_or(usize::MAX);
+            self.left = self.left.checked_sub(written)?;
             match status {
-                TINFLStatus::HasMoreOutput => {}
-                TINFLStatus::NeedsMoreInput => return Some(used),
-                TINFLStatus::Done if self.left == 0 => {
+                Status::StreamEnd if self.left == 0 => {
                     self.progress = Progress::Complete;
                     return Some(used);
                 }
-                _ => return None,
+                Status::StreamEnd => return None,
+                // with room left in the scratch all of the data has been taken
+                _ if written < self.scratch.len() as u64 => {
+                    return (used == data.len()).then_some(used);
+                }
+                _ => {}
             }
         }
     }
