@@ -152,6 +152,14 @@ impl Pieces {
         self.list.extend(after.list);
     }
 
+    /// The same as [`Self::append`], held to the number of pieces; neighbours become one.
+    pub(super) fn join(&mut self, after: Self) -> Result<(), TooManyPieces> {
+        after.list.into_iter().try_for_each(|piece| match piece {
+            Piece::Copy { from, len } => self.copy(from, from + len),
+            Piece::Literal(bytes) => self.literal(&bytes),
+        })
+    }
+
     /// The same plan for an input in which the planned file begins at `offset`.
     pub(super) fn within(mut self, offset: u64) -> Self {
         for piece in &mut self.list {
@@ -271,7 +279,12 @@ mod tests {
         pieces.literal(b"y").unwrap();
         pieces.copy(5, 6).unwrap();
         assert_eq!(pieces.list.len(), 3);
-        assert_eq!(read(pieces, b"abcdef").unwrap(), b"abcdxyf");
+        let mut after = Pieces::default();
+        after.copy(6, 7).unwrap();
+        after.literal(b"z").unwrap();
+        pieces.join(after).unwrap();
+        assert_eq!(pieces.list.len(), 4);
+        assert_eq!(read(pieces, b"abcdefg").unwrap(), b"abcdxyfgz");
     }
 
     #[test]

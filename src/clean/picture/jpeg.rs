@@ -75,6 +75,60 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
     jpeg.finish()
 }
 
+/// The tables of an abbreviated stream (T.81 B.5), which a TIFF keeps apart from its pictures: those that decoding needs,
+/// in one form. None if they are broken.
+pub(super) fn tables(stream: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = stream.strip_prefix(&[0xff, marker::SOI])?;
+    let mut tables = vec![0xff, marker::SOI];
+    while let Some((head @ [0xff, code, high, low], after)) = rest.split_first_chunk::<4>() {
+        let (code, high, low) = (*code, *high, *low);
+        let length = usize::from(u16::from_be_bytes([high, low])).checked_sub(2)?;
+        let Some((payload, after)) = after.split_at_checked(length) else {
+            break;
+        };
+        match code {
+            marker::EOI => break,
+            marker::DQT => quantization_tables(payload)?,
+            marker::DHT => huffman_tables(payload)?,
+            _ => {
+                rest = after;
+                continue;
+            }
+        }
+        tables.extend(head);
+        tables.extend(payload);
+        rest = after;
+    }
+    tables.extend([0xff, marker::EOI]);
+    Some(tables)
+}
+
+/// What a frame header says to a TIFF around it: width and height, and each component's sampling, horizontally and
+/// vertically. None unless it stands within `head`, the stream's beginning.
+pub(super) fn frame_size(head: &[u8]) -> Option<([u32; 2], Vec<[u16; 2]>)> {
+    let mut rest = head.strip_prefix(&[0xff, marker::SOI])?;
+    loop {
+        let ([0xff, code, high, low], after) = rest.split_first_chunk::<4>()? else {
+            return None;
+        };
+        let length = usize::from(u16::from_be_bytes([*high, *low])).checked_sub(2)?;
+        let (payload, after) = after.split_at_checked(length)?;
+        rest = after;
+        match *code {
+            marker::DHT | marker::DAC | marker::JPG => {}
+            marker::SOF0..=marker::SOF15 => {
+                let ([_, h1, h0, w1, w0, _], components) = payload.split_first_chunk::<6>()?;
+                let size = [u16::from_be_bytes([*w1, *w0]), u16::from_be_bytes([*h1, *h0])];
+                let components =
+                    components.chunks_exact(3).filter_map(|component| component.get(1));
+                let sampling = |byte: &u8| [u16::from(byte >> 4), u16::from(byte & 15)];
+                return Some((size.map(u32::from), components.map(sampling).collect()));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The file cannot be taken.
 fn damaged() -> CleanError {
     Refusal::Damaged { kind: Kind::Jpeg }.into()

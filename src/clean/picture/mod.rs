@@ -3,6 +3,7 @@
 pub(super) mod exif;
 pub(super) mod gif;
 pub(super) mod jpeg;
+mod lzw;
 pub(super) mod png;
 pub(super) mod tiff;
 pub(super) mod webp;

@@ -1,12 +1,14 @@
 //! The picture of a PNG: what its header promises, and the stream that must keep the promise.
 
-use miniz_oxide::inflate::{
-    TINFLStatus,
-    core::{DecompressorOxide, decompress, inflate_flags},
-};
+use fdeflate::Decompressor;
 
-/// What is inflated goes round in a ring of this size, at least deflate's 32 KiB, and is never looked at.
-const RING: usize = 64 << 10;
+/// What is inflated goes here again and again, and is never looked at. Small enough for the processor's own memory.
+const SCRATCH: usize = 160 << 10;
+/// How far back deflate refers (RFC 1951 §2).
+const HISTORY: usize = 32 << 10;
+/// The inflater reads up to eight bytes ahead, and these inflate to less than this. So near its end it is given one byte
+/// after the other: it then cannot have taken any behind the stream.
+const NEAR: u64 = 16 << 10;
 
 /// IHDR's values (PNG §11.2.1).
 #[derive(Clone, Copy)]
@@ -120,8 +122,9 @@ pub(super) enum Progress {
 
 /// The zlib stream of the IDAT chunks, inflated to find its end.
 pub(super) struct ImageData {
-    inflater: Box<DecompressorOxide>,
-    ring: Vec<u8>,
+    inflater: Box<Decompressor>,
+    scratch: Vec<u8>,
+    /// How much of the scratch is full.
     at: usize,
     /// Bytes that must still come out of it.
     left: u64,
@@ -132,8 +135,8 @@ impl ImageData {
     /// A stream that must inflate to `expected` bytes.
     pub(super) fn new(expected: u64) -> Self {
         Self {
-            inflater: Box::default(),
-            ring: vec![0; RING],
+            inflater: Box::new(Decompressor::new()),
+            scratch: vec![0; SCRATCH],
             at: 0,
             left: expected,
             progress: Progress::Waiting,
@@ -147,28 +150,40 @@ impl ImageData {
     /// Takes more of the stream and says how many bytes of `data` belong to it: all until it is complete. None if it is
     /// damaged, or longer or shorter than it must be.
     pub(super) fn inflate(&mut self, data: &[u8]) -> Option<usize> {
-        const FLAGS: u32 = inflate_flags::TINFL_FLAG_PARSE_ZLIB_HEADER
-            | inflate_flags::TINFL_FLAG_COMPUTE_ADLER32
-            | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
         self.progress = Progress::Begun;
         let mut used = 0;
         loop {
             let rest = data.get(used..).unwrap_or_default();
-            let (status, read, written) =
-                decompress(&mut self.inflater, rest, &mut self.ring, self.at, FLAGS);
+            let (read, written) = self.step(rest)?;
             used += read;
-            self.at = (self.at + written) % RING;
-            self.left = self.left.checked_sub(written as u64)?;
-            match status {
-                TINFLStatus::HasMoreOutput => {}
-                TINFLStatus::NeedsMoreInput => return Some(used),
-                TINFLStatus::Done if self.left == 0 => {
-                    self.progress = Progress::Complete;
-                    return Some(used);
-                }
-                _ => return None,
+            if self.inflater.is_done() {
+                self.progress = Progress::Complete;
+                return (self.left == 0).then_some(used);
+            }
+            if written == 0 && read == 0 {
+                // with nothing to take and nothing to give it waits for more
+                return rest.is_empty().then_some(used);
             }
         }
+    }
+
+    /// One call of the inflater: how much it took of `rest` and how much it gave.
+    fn step(&mut self, rest: &[u8]) -> Option<(usize, usize)> {
+        if self.at > SCRATCH - HISTORY {
+            self.scratch.copy_within(self.at - HISTORY..self.at, 0);
+            self.at = HISTORY;
+        }
+        let far = self.left.checked_sub(NEAR).filter(|&far| far > 0);
+        let (input, room) = match far {
+            Some(far) => (rest, usize::try_from(far).unwrap_or(SCRATCH)),
+            None => (rest.get(..1).unwrap_or_default(), SCRATCH),
+        };
+        let end = SCRATCH.min(self.at.saturating_add(room));
+        let output = self.scratch.get_mut(..end)?;
+        let (read, written) = self.inflater.read(input, output, self.at, false).ok()?;
+        self.at += written;
+        self.left = self.left.checked_sub(written as u64)?;
+        Some((read, written))
     }
 }
 
@@ -220,6 +235,15 @@ mod tests {
         }
         assert_eq!(ImageData::new(4).inflate(stream), None);
         assert_eq!(ImageData::new(6).inflate(stream), None);
+        // what inflates a thousandfold ends in few bytes
+        for len in [1, 8_000, 20_000, 400_000] {
+            let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+            std::io::Write::write_all(&mut zlib, &vec![0; len]).unwrap();
+            let stream = zlib.finish().unwrap();
+            let mut image = ImageData::new(len as u64);
+            assert_eq!(image.inflate(&[stream.as_slice(), &[0; 99]].concat()), Some(stream.len()));
+            assert_eq!(image.progress(), Progress::Complete);
+        }
         let mut wrong = *stream;
         wrong[15] ^= 1;
         assert_eq!(ImageData::new(5).inflate(&wrong), None);

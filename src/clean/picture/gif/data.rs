@@ -1,0 +1,90 @@
+//! A frame's image data: the sub-blocks that stay, and the last of them, which is written anew.
+
+use std::collections::VecDeque;
+
+use crate::clean::{
+    picture::lzw::{Form, Lzw, end_with},
+    replay::{Pieces, TooManyPieces},
+};
+
+/// What is read of a frame's data.
+pub(super) struct Data {
+    lzw: Lzw,
+    ended: bool,
+    /// Bytes of all sub-blocks so far.
+    len: u64,
+    /// The sub-blocks that stay whole.
+    kept: Pieces,
+    /// Those in which the stream may still turn out to have ended.
+    pending: VecDeque<Block>,
+    overrun: bool,
+}
+
+struct Block {
+    /// Where it lies in the file, its length first; None if the file ends in it.
+    position: Option<u64>,
+    /// Where it begins in the stream, in bytes.
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Block {
+    fn end_bit(&self) -> u64 {
+        8 * (self.start + self.bytes.len() as u64)
+    }
+}
+
+impl Data {
+    pub(super) fn new(depth: u8, pixels: u64) -> Self {
+        Self {
+            lzw: Lzw::new(Form::Gif, depth, pixels),
+            ended: false,
+            len: 0,
+            kept: Pieces::default(),
+            pending: VecDeque::new(),
+            overrun: false,
+        }
+    }
+
+    /// Whether the stream has ended, so that no further sub-block belongs to it.
+    pub(super) const fn ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(super) fn used(&self) -> &[bool] {
+        self.lzw.used()
+    }
+
+    /// Takes the sub-block whose length stands at `position`, or none that is right.
+    pub(super) fn block(&mut self, position: Option<u64>, bytes: &[u8]) {
+        if self.ended {
+            return;
+        }
+        self.ended = self.lzw.feed(bytes).is_some();
+        self.pending.push_back(Block { position, start: self.len, bytes: bytes.to_vec() });
+        self.len += bytes.len() as u64;
+        let stays =
+            |block: &mut Block| block.position.is_some() && block.end_bit() <= self.lzw.consumed();
+        while let Some(block) = self.pending.pop_front_if(stays) {
+            let start = block.position.unwrap_or_default();
+            self.overrun |= self.kept.copy(start, start + 1 + block.bytes.len() as u64).is_err();
+        }
+    }
+
+    /// Writes the data with its end and its terminator.
+    pub(super) fn write(self, pieces: &mut Pieces) -> Result<(), TooManyPieces> {
+        if self.overrun {
+            return Err(TooManyPieces);
+        }
+        pieces.join(self.kept)?;
+        let start = self.pending.front().map_or(self.len, |block| block.start);
+        let bits = usize::try_from(self.lzw.consumed() - 8 * start).map_err(|_| TooManyPieces)?;
+        let rest: Vec<u8> = self.pending.into_iter().flat_map(|block| block.bytes).collect();
+        let rest = end_with(Form::Gif, rest, bits, self.lzw.end_code());
+        for block in rest.chunks(255) {
+            pieces.literal(&[u8::try_from(block.len()).unwrap_or(255)])?;
+            pieces.literal(block)?;
+        }
+        pieces.literal(&[0])
+    }
+}
