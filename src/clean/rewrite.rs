@@ -150,4 +150,12 @@ mod tests {
         }
         assert_eq!(rewrite.finish().unwrap().len(), 600_000);
     }
+
+    #[test]
+    fn what_is_written_anew_is_bounded() {
+        let mut rewrite = Rewrite::default();
+        let large = vec![b'a'; 16 << 20];
+        assert!((0..4).all(|_| rewrite.put(&large).is_ok()));
+        assert!(rewrite.put(b"a").is_err());
+    }
 }

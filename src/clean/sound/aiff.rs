@@ -88,7 +88,7 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
                 let from = start + 8 + u64::from(u32::from_be_bytes(offset));
                 sound = Some((from, input.len().min(start + size).max(from)));
             }
-            b"FVER" | b"FLLR" => {}
+            b"FVER" => {}
             _ => {
                 found.insert(left_out(&name));
             }
