@@ -14,6 +14,8 @@ pub(super) struct Rewrite {
     written: u64,
     /// Where the run begins in the input, and its length.
     run: (u64, u64),
+    /// Where in the input bytes would lie that go on from those kept last.
+    next: u64,
     /// The run's bytes, while it is shorter than [`NEAR`] and follows a change.
     near: Vec<u8>,
     changed: bool,
@@ -27,10 +29,12 @@ impl Rewrite {
 
     /// Keeps `bytes`, which stand at `at` in the input.
     pub(super) fn keep(&mut self, at: u64, bytes: &[u8]) -> Result<(), TooManyPieces> {
-        let (start, len) = self.run;
-        if len > 0 && start + len != at {
+        if self.next != at {
+            // what is left out between two runs is a change too
             self.end_run()?;
+            self.changed = true;
         }
+        self.next = at + bytes.len() as u64;
         if self.run.1 == 0 {
             self.run.0 = at;
         }
@@ -57,12 +61,14 @@ impl Rewrite {
     pub(super) fn truncate(&mut self, len: u64) {
         match len.checked_sub(self.pieces.len()) {
             Some(left) => {
+                self.next -= self.run.1.saturating_sub(left);
                 self.run.1 = self.run.1.min(left);
                 self.near.truncate(usize::try_from(left).unwrap_or(usize::MAX));
             }
             None => {
                 self.run = (0, 0);
                 self.near.clear();
+                self.next = u64::MAX;
                 self.pieces.truncate(len);
             }
         }
@@ -148,7 +154,11 @@ mod tests {
             rewrite.keep(3 * n, b"ab").unwrap();
             rewrite.put(b"c").unwrap();
         }
-        assert_eq!(rewrite.finish().unwrap().len(), 600_000);
+        // and so are gaps
+        for n in 0..200_000 {
+            rewrite.keep(3 * n, b"ab").unwrap();
+        }
+        assert_eq!(rewrite.finish().unwrap().len(), 1_000_000);
     }
 
     #[test]

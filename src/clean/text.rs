@@ -133,14 +133,22 @@ impl Text {
         let mut kept = 0;
         // behind the last character of `text[kept..]` that is not blank
         let mut solid = 0;
-        for (index, character) in text.char_indices() {
-            if matches!(character, '!'..='~' | '\u{3000}' ..='\u{3163}' | '\u{3165}'..='\u{d7ff}')
-                && !(self.waiting.is_some() || self.carriage || character == '\u{3000}')
-            {
-                self.invisible.see(character);
-                solid = index + character.len_utf8();
-                continue;
+        let mut next = 0;
+        while let Some(rest) = text.get(next..).filter(|rest| !rest.is_empty()) {
+            let index = next;
+            if self.waiting.is_none() && !self.carriage {
+                // speed is decided here: most of a text is plain
+                let plain = plain(rest);
+                if let Some(last) = plain.chars().next_back() {
+                    let before = last_solid(plain);
+                    self.invisible.see(last);
+                    solid = if before > 0 { index + before } else { solid };
+                    next += plain.len();
+                    continue;
+                }
             }
+            let character = rest.chars().next().unwrap_or_default();
+            next += character.len_utf8();
             let fate = self.fate(character)?;
             if let Some(waiting) = self.waiting.filter(|_| fate != Fate::Waits) {
                 self.waiting = None;
@@ -152,7 +160,7 @@ impl Text {
                     self.found.insert(Found::Identifier);
                 }
             }
-            let follows = index + character.len_utf8();
+            let follows = next;
             match fate {
                 Fate::Kept => solid = follows,
                 Fate::Blank => {}
@@ -264,6 +272,31 @@ impl Text {
         let pieces = self.rewrite.finish().map_err(Refusal::from)?;
         Ok(Cleaned::new(Kind::Text, self.found, [Remains::Wording], pieces))
     }
+}
+
+/// The beginning of `text` that needs no look: ASCII, Han, Hangul and what stands with them.
+fn plain(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let mut end = 0;
+    loop {
+        let rest = bytes.get(end..).unwrap_or_default();
+        end += rest.iter().position(|byte| !(b' '..=b'~').contains(byte)).unwrap_or(rest.len());
+        // U+3001 to U+D7FF but for the Hangul filler
+        match bytes.get(end..) {
+            Some([0xe3, second, third, ..])
+                if (*second, *third) != (0x80, 0x80) && (*second, *third) != (0x85, 0xa4) =>
+            {
+                end += 3;
+            }
+            Some([0xe4..=0xec, ..] | [0xed, ..=0x9f, ..]) => end += 3,
+            _ => return text.get(..end).unwrap_or_default(),
+        }
+    }
+}
+
+/// Length of `text` without the spaces at its end.
+fn last_solid(text: &str) -> usize {
+    text.trim_end_matches(' ').len()
 }
 
 #[cfg(test)]

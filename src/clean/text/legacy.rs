@@ -75,12 +75,15 @@ impl Seen {
     }
 }
 
+/// An encoding, what is written often in it, and which characters are of its script.
+type Candidate = (Guess, &'static str, fn(char) -> bool);
+
 /// The encoding of the text that begins at `start`, if it is certain.
 pub(super) fn guess<R: Read + Seek>(
     input: &mut Input<'_, R>,
     start: u64,
 ) -> io::Result<Option<Guess>> {
-    let candidates: [(Guess, &str, fn(char) -> bool); 3] = [
+    let candidates: [Candidate; 3] = [
         (EUC_KR, KOREAN, is_korean),
         (GB18030, SIMPLIFIED, is_chinese),
         (BIG5, TRADITIONAL, is_chinese),
