@@ -32,6 +32,7 @@ mod pdf;
 mod picture;
 mod replay;
 mod report;
+mod rewrite;
 mod sound;
 mod svg;
 mod text;
