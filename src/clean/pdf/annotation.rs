@@ -44,7 +44,7 @@ impl Walk<'_, '_> {
             }
             if let Some((form, matrix)) = self.appearance(dict)? {
                 let context = std::rc::Rc::clone(&self.form_resources);
-                let context = self.context(&form, &context)?;
+                let context = self.context(Role::Form, &form, &context)?;
                 let form = self.refer(Role::Form, &form, &context);
                 let name = names.add(Category::XObject, form);
                 drawn.extend_from_slice(b"q\n");

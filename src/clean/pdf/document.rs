@@ -33,12 +33,6 @@ pub(super) enum Role {
     State,
     CMap,
     GlyphMap,
-    TrueType,
-    /// The same for a simple font, which finds glyphs also by their names.
-    SimpleTrueType,
-    Type1,
-    Cff,
-    OpenType,
 }
 
 /// An object whose number is given and that is still to be written.
@@ -74,6 +68,8 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) empty: Rc<Dict>,
     found: BTreeSet<Found>,
     known: HashMap<(u32, Role, usize), u32>,
+    /// Font programs that are written, by their old number and whether glyphs are found by name.
+    pub(super) programs: HashMap<(u32, bool), (&'static [u8], u32)>,
     jobs: VecDeque<Job>,
 }
 
@@ -95,6 +91,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             empty,
             found: BTreeSet::new(),
             known: HashMap::new(),
+            programs: HashMap::new(),
             jobs: VecDeque::new(),
         }
     }
@@ -152,9 +149,6 @@ impl<'a, 'w> Walk<'a, 'w> {
             Role::State => self.state(number, &object, &context),
             Role::CMap => self.cmap(number, &object),
             Role::GlyphMap => self.glyph_map(number, &object),
-            Role::TrueType | Role::SimpleTrueType | Role::Type1 | Role::Cff | Role::OpenType => {
-                self.font_program(number, &object, role)
-            }
         }
     }
 
@@ -181,18 +175,49 @@ impl<'a, 'w> Walk<'a, 'w> {
         Object::Ref(number)
     }
 
-    /// The context of something with `resources` of its own is always the same.
+    /// The context of something with resources of its own, or without need of any, is always the same.
     pub(super) fn context(
         &mut self,
+        role: Role,
         object: &Object,
         given: &Rc<Dict>,
     ) -> Result<Rc<Dict>, Trouble> {
         let object = self.file.get(object)?;
-        let own = match object.as_dict() {
-            Some(dict) => self.file.value(dict, b"Resources")?,
-            None => Object::Null,
+        let needs = match object.as_dict() {
+            Some(dict) => self.needs_resources(role, &object, dict)?,
+            None => false,
         };
-        Ok(Rc::clone(if own.as_dict().is_some() { &self.empty } else { given }))
+        Ok(Rc::clone(if needs { given } else { &self.empty }))
+    }
+
+    fn needs_resources(
+        &mut self,
+        role: Role,
+        object: &Object,
+        dict: &Dict,
+    ) -> Result<bool, Trouble> {
+        let operators = match role {
+            Role::Form | Role::Pattern => matches!(object, Object::Stream(_)),
+            Role::Font => self.file.value(dict, b"Subtype")?.is_name(b"Type3"),
+            Role::State => {
+                let mask = self.file.value(dict, b"SMask")?;
+                let group = match mask.as_dict() {
+                    Some(mask) => self.file.value(mask, b"G")?,
+                    None => Object::Null,
+                };
+                let font = self.file.value(dict, b"Font")?;
+                let font = self.file.get(font.items().first().unwrap_or(&Object::Null))?;
+                let mut needs = false;
+                for (role, object) in [(Role::Form, group), (Role::Font, font)] {
+                    if let Some(dict) = object.as_dict() {
+                        needs |= self.needs_resources(role, &object, dict)?;
+                    }
+                }
+                return Ok(needs);
+            }
+            _ => false,
+        };
+        Ok(operators && self.file.value(dict, b"Resources")?.as_dict().is_none())
     }
 
     /// The catalog (7.7.2): everything but the pages is left behind.

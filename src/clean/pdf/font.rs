@@ -23,7 +23,7 @@ use std::rc::Rc;
 use super::{
     document::{KIND, Role, Step, Walk},
     file::Trouble,
-    object::{Dict, Object},
+    object::{Dict, Object, Stream},
 };
 use crate::clean::{Found, Refusal};
 
@@ -59,11 +59,10 @@ impl Walk<'_, '_> {
     fn simple(&mut self, from: &Dict, dict: &mut Dict) -> Step {
         self.plain_keys(from, dict, &[b"FirstChar", b"LastChar", b"Widths"])?;
         let truetype = dict.get(b"Subtype").is_name(b"TrueType");
-        let role = if truetype { Role::SimpleTrueType } else { Role::TrueType };
         let descriptor = self.file.value(from, b"FontDescriptor")?;
         let name = self.font_name(from, &descriptor)?;
         dict.set(b"BaseFont", name.clone());
-        dict.set(b"FontDescriptor", self.descriptor(&descriptor, name, role)?);
+        dict.set(b"FontDescriptor", self.descriptor(&descriptor, name, truetype)?);
         let encoding = self.encoding(from, None)?;
         dict.set(b"Encoding", encoding);
         Ok(())
@@ -110,7 +109,7 @@ impl Walk<'_, '_> {
         let name = self.font_name(from, &descriptor)?;
         dict.set(b"BaseFont", name.clone());
         inner.set(b"BaseFont", name.clone());
-        inner.set(b"FontDescriptor", self.descriptor(&descriptor, name, Role::TrueType)?);
+        inner.set(b"FontDescriptor", self.descriptor(&descriptor, name, false)?);
         let target = self.out.number();
         self.out.put(target, &inner.object())?;
         dict.set(b"DescendantFonts", Object::array(vec![Object::Ref(target)]));
@@ -247,7 +246,7 @@ impl Walk<'_, '_> {
         &mut self,
         descriptor: &Object,
         name: Object,
-        role: Role,
+        by_name: bool,
     ) -> Result<Object, Trouble> {
         let Some(from) = descriptor.as_dict() else {
             return Ok(Object::Null);
@@ -273,21 +272,16 @@ impl Walk<'_, '_> {
             b"FontWeight",
         ];
         self.plain_keys(from, &mut dict, &keys)?;
-        let empty = Rc::clone(&self.empty);
         for key in [b"FontFile".as_slice(), b"FontFile2", b"FontFile3"] {
             let program = from.get(key).clone();
             let Object::Stream(stream) = self.file.get(&program)? else {
                 continue;
             };
-            let head = self.file.decoded(&stream)?;
-            let (key, role) = match program_kind(&head) {
-                Some(Role::TrueType) => (b"FontFile2".as_slice(), role),
-                Some(Role::Type1) => (b"FontFile".as_slice(), Role::Type1),
-                Some(kind) => (b"FontFile3".as_slice(), kind),
+            let Some((key, number)) = self.font_program(&program, &stream, by_name)? else {
                 // no viewer can use it either
-                None => continue,
+                continue;
             };
-            dict.set(key, self.refer(role, &program, &empty));
+            dict.set(key, Object::Ref(number));
             break;
         }
         let target = self.out.number();
@@ -295,45 +289,58 @@ impl Walk<'_, '_> {
         Ok(Object::Ref(target))
     }
 
-    pub(super) fn font_program(&mut self, number: u32, object: &Object, role: Role) -> Step {
-        let damaged = || Refusal::Damaged { kind: KIND };
-        let Object::Stream(stream) = object else {
-            return Err(damaged().into());
-        };
+    /// Writes a font program: the descriptor's key for it, and its number. None if it is none.
+    fn font_program(
+        &mut self,
+        reference: &Object,
+        stream: &Stream,
+        by_name: bool,
+    ) -> Result<Option<(&'static [u8], u32)>, Trouble> {
+        let source =
+            if let Object::Ref(number) = reference { Some((*number, by_name)) } else { None };
+        if let Some(known) = source.and_then(|source| self.programs.get(&source)) {
+            return Ok(Some(*known));
+        }
         self.metadata(&stream.dict)?;
         let data = self.file.decoded(stream)?;
         let mut dict = Dict::default();
-        let program = match role {
-            Role::TrueType | Role::SimpleTrueType => {
-                sfnt::clean(&data, role == Role::SimpleTrueType).map(|font| font.program)
+        let (key, program): (&'static [u8], _) = match &**data {
+            [0, 1, 0, 0, ..] | [b't', b'r', b'u', b'e', ..] | [b't', b't', b'c', b'f', ..] => {
+                let program = sfnt::clean(&data, by_name);
+                dict.set(b"Length1", Object::int(program.as_ref().map_or(0, |font| font.len())));
+                (b"FontFile2", program)
             }
-            Role::OpenType => sfnt::clean(&data, true).map(|font| {
+            [b'O', b'T', b'T', b'O', ..] => {
                 dict.set(b"Subtype", Object::name(b"OpenType"));
-                font.program
-            }),
-            Role::Type1 => type1::clean(&data).map(|font| {
-                for (key, length) in
-                    [b"Length1", b"Length2", b"Length3"].into_iter().zip(font.lengths)
-                {
+                (b"FontFile3", sfnt::clean(&data, true))
+            }
+            [b'%', b'!', ..] | [0x80, 1, ..] => {
+                let font = type1::clean(&data);
+                let lengths = font.as_ref().map_or([0; 3], |font| font.lengths);
+                for (key, length) in [b"Length1", b"Length2", b"Length3"].into_iter().zip(lengths) {
                     dict.set(key, Object::int(length));
                 }
-                font.program
-            }),
-            _ => cff::clean(&data).map(|font| {
-                let kind: &[u8] = if font.by_cid { b"CIDFontType0C" } else { b"Type1C" };
+                (b"FontFile", font.map(|font| font.program))
+            }
+            [1, _, 4..=255, 1..=4, ..] => {
+                let font = cff::clean(&data);
+                let by_cid = font.as_ref().is_some_and(|font| font.by_cid);
+                let kind: &[u8] = if by_cid { b"CIDFontType0C" } else { b"Type1C" };
                 dict.set(b"Subtype", Object::name(kind));
-                font.program
-            }),
+                (b"FontFile3", font.map(|font| font.program))
+            }
+            _ => return Ok(None),
         };
-        let program = program.ok_or_else(damaged)?;
-        if role == Role::TrueType || role == Role::SimpleTrueType {
-            dict.set(b"Length1", Object::int(program.len()));
-        }
+        let program = program.ok_or(Refusal::Damaged { kind: KIND })?;
         if *program != *data {
             self.find(Found::Other);
         }
+        let number = self.out.number();
         self.out.put_deflated(number, dict, &program)?;
-        Ok(())
+        if let Some(source) = source {
+            self.programs.insert(source, (key, number));
+        }
+        Ok(Some((key, number)))
     }
 
     pub(super) fn cmap(&mut self, number: u32, object: &Object) -> Step {
@@ -367,17 +374,4 @@ impl Walk<'_, '_> {
         self.out.put_deflated(number, Dict::default(), data)?;
         Ok(())
     }
-}
-
-/// What a font program is by its first bytes; keys of descriptors are often wrong.
-fn program_kind(data: &[u8]) -> Option<Role> {
-    Some(match data {
-        [0, 1, 0, 0, ..] | [b't', b'r', b'u', b'e', ..] | [b't', b't', b'c', b'f', ..] => {
-            Role::TrueType
-        }
-        [b'O', b'T', b'T', b'O', ..] => Role::OpenType,
-        [b'%', b'!', ..] | [0x80, 1, ..] => Role::Type1,
-        [1, _, 4..=255, 1..=4, ..] => Role::Cff,
-        _ => return None,
-    })
 }

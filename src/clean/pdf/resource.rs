@@ -59,7 +59,7 @@ impl Walk<'_, '_> {
                 }
             }
         };
-        let context = self.context(value, source)?;
+        let context = self.context(role, value, source)?;
         Ok(Some(self.refer(role, value, &context)))
     }
 
@@ -230,7 +230,7 @@ impl Walk<'_, '_> {
         let luminosity = self.file.value(from, b"S")?.is_name(b"Luminosity");
         let kind: &[u8] = if luminosity { b"Luminosity" } else { b"Alpha" };
         dict.set(b"S", Object::name(kind));
-        let context = self.context(&group, context)?;
+        let context = self.context(Role::Form, &group, context)?;
         dict.set(b"G", self.refer(Role::Form, &group, &context));
         self.plain_keys(from, &mut dict, &[b"BC"])?;
         let transfer = from.get(b"TR").clone();

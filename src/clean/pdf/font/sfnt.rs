@@ -11,15 +11,10 @@
 use super::{cff, name};
 use crate::clean::pdf::filter::Bytes;
 
-/// A font program.
-pub(super) struct Font {
-    pub(super) program: Bytes,
-}
-
 const MOST_TABLES: usize = 64;
 
 /// The program written anew. None if its tables cannot be read.
-pub(super) fn clean(data: &[u8], by_name: bool) -> Option<Font> {
+pub(super) fn clean(data: &[u8], by_name: bool) -> Option<Bytes> {
     let at = match data {
         // of a collection the first font
         [b't', b't', b'c', b'f', _, _, _, _, _, _, _, _, a, b, c, d, ..] => {
@@ -56,7 +51,7 @@ pub(super) fn clean(data: &[u8], by_name: bool) -> Option<Font> {
     } else {
         &[0, 1, 0, 0]
     };
-    Some(Font { program: assemble(flavour, tables)? })
+    assemble(flavour, tables)
 }
 
 /// A table's new bytes; the outer none is a table that must be there and is broken.
@@ -140,14 +135,10 @@ fn assemble(flavour: &[u8], mut tables: Vec<([u8; 4], Bytes)>) -> Option<Bytes> 
     Some(program)
 }
 
+/// The sum of a table's words; what is summed has whole ones.
 fn checksum(data: &[u8]) -> u32 {
-    data.chunks(4).fold(0, |sum: u32, word| {
-        let mut padded = [0; 4];
-        for (to, from) in padded.iter_mut().zip(word) {
-            *to = *from;
-        }
-        sum.wrapping_add(u32::from_be_bytes(padded))
-    })
+    let (words, _) = data.as_chunks::<4>();
+    words.iter().fold(0, |sum, word| sum.wrapping_add(u32::from_be_bytes(*word)))
 }
 
 fn short(data: &[u8], at: usize) -> Option<u16> {
