@@ -79,3 +79,6 @@ fn run(data: &[u8], offset: u64, work: &mut Work<'_>) -> Result<Document, CleanE
         Trouble::Refused(refusal) => refusal.into(),
     })
 }
+
+#[cfg(test)]
+mod tests;
