@@ -142,7 +142,7 @@ mod tests {
             other => panic!("not refused: {:?}", other.map(|cleaned| cleaned.report().clone())),
         };
         assert_eq!(refusal(b""), Refusal::Empty);
-        assert_eq!(refusal(b"%PDF-1.7\n"), Refusal::Unsupported { kind: Kind::Pdf });
+        assert_eq!(refusal(b"%PDF-1.7\n"), Refusal::Damaged { kind: Kind::Pdf });
         assert_eq!(refusal(b"\x00\x01\x02"), Refusal::Unsupported { kind: Kind::Unknown });
     }
 
