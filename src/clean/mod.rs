@@ -37,6 +37,7 @@ mod svg;
 mod text;
 mod traces;
 mod work;
+mod xml;
 mod zip;
 
 use std::io::{Read, Seek};
