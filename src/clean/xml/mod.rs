@@ -24,7 +24,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use quick_xml::{Reader, events::Event};
 use zeroize::Zeroizing;
 
-use super::{Found, Kind, Refusal, work::Work};
+use super::{Found, Kind, Limits, Refusal};
 
 use entities::Entities;
 use names::Bindings;
@@ -160,12 +160,12 @@ pub(in crate::clean) struct Rewritten {
 ///
 /// # Errors
 /// [`Refusal::Damaged`] if it is not well-formed or its root is not kept, [`Refusal::TooLarge`] above
-/// [`Limits::parts`](super::Limits::parts) or [`Limits::nesting`](super::Limits::nesting), and what `rules` refuse.
+/// [`Limits::parts`] or [`Limits::nesting`], and what `rules` refuse.
 pub(in crate::clean) fn rewrite(
     text: &str,
     kind: Kind,
     rules: &mut impl Rules,
-    work: &Work<'_>,
+    limits: &Limits,
 ) -> Result<Rewritten, Refusal> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().check_comments = false;
@@ -176,8 +176,8 @@ pub(in crate::clean) fn rewrite(
         rules,
         entities: Entities::default(),
         found: BTreeSet::new(),
-        parts: work.limits().parts,
-        nesting: work.limits().nesting as usize,
+        parts: limits.parts,
+        nesting: limits.nesting as usize,
         path: Vec::new(),
         dropped: 0,
         attributes: Vec::new(),

@@ -51,7 +51,7 @@ impl Rules for Plain {
 
 fn within(bytes: &[u8], limits: &Limits) -> Result<(String, BTreeSet<Found>), Refusal> {
     let text = decode(bytes, Kind::Svg)?;
-    let rewritten = rewrite(&text, Kind::Svg, &mut Plain::default(), &Work::new(limits))?;
+    let rewritten = rewrite(&text, Kind::Svg, &mut Plain::default(), limits)?;
     Ok((String::from_utf8(rewritten.bytes.to_vec()).unwrap(), rewritten.found))
 }
 
