@@ -23,6 +23,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+mod css;
 mod input;
 mod kind;
 mod limits;
