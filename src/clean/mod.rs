@@ -95,6 +95,7 @@ fn clean_within<R: Read + Seek>(input: &mut R, work: &mut Work<'_>) -> Result<Cl
         Kind::Hwpx => hwpx::clean(input, kind, work),
         Kind::Zip => zip::clean(input, kind, work),
         Kind::Text => text::clean(input),
+        Kind::LegacyOffice if kind::is_locked(input)? => Err(Refusal::Encrypted { kind }.into()),
         Kind::Bmp
         | Kind::RawPhoto
         | Kind::Html

@@ -704,6 +704,8 @@ impl Rules for Part<'_> {
         let mut needed = false;
         let name = element.name;
         let mut attributes = std::mem::take(element.attributes);
+        // what is numbered as it comes is numbered in the order that is written
+        attributes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         attributes.retain_mut(|attribute| match self.attribute(name, parent, attribute) {
             Some(value) => {
                 if *attribute.value != *value {
