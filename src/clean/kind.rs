@@ -325,9 +325,20 @@ fn zip_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
     })
 }
 
-/// HWP 5 lies in the same container as old office documents; its first directory sector names its streams ([MS-CFB]
-/// 2.2 and 2.6).
+/// HWP 5 lies in the same container as old office documents; its first directory sector names its streams.
 fn ole_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
+    Ok(if has_stream(input, "BodyText")? { Kind::Hwp } else { Kind::LegacyOffice })
+}
+
+/// Whether a document of [`Kind::LegacyOffice`] is a new one that a password locks ([MS-OFFCRYPTO] 2.3.4.4). Leaves
+/// `input` anywhere.
+pub(super) fn is_locked<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<bool> {
+    input.seek(0)?;
+    has_stream(input, "EncryptedPackage")
+}
+
+/// Whether the first directory sectors of a compound file name a stream ([MS-CFB] 2.2 and 2.6).
+fn has_stream<R: Read + Seek>(input: &mut Input<'_, R>, name: &str) -> io::Result<bool> {
     let header = input.window(HEAD)?;
     let shift = header.get(30..).and_then(|bytes| bytes.first_chunk::<2>());
     let shift = shift.map_or(9, |bytes| u16::from_le_bytes(*bytes)).clamp(9, 12);
@@ -335,11 +346,8 @@ fn ole_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
     let sector = u64::from(sector.map_or(0, |bytes| u32::from_le_bytes(*bytes)));
     input.seek((sector + 1) << shift)?;
     let directory = input.window(HEAD)?;
-    let name: Vec<u8> = "BodyText".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    Ok(match memchr::memmem::find(directory, &name) {
-        Some(_) => Kind::Hwp,
-        None => Kind::LegacyOffice,
-    })
+    let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    Ok(memchr::memmem::find(directory, &name).is_some())
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+mod css;
 mod input;
 mod kind;
 mod limits;
@@ -38,6 +39,7 @@ mod svg;
 mod text;
 mod traces;
 mod work;
+mod xml;
 mod zip;
 
 use std::io::{Read, Seek};
@@ -102,6 +104,7 @@ fn clean_within<R: Read + Seek>(input: &mut R, work: &mut Work<'_>) -> Result<Cl
         Kind::Hwpx => hwpx::clean(input, kind, work),
         Kind::Zip => zip::clean(input, kind, work),
         Kind::Text => text::clean(input),
+        Kind::LegacyOffice if kind::is_locked(input)? => Err(Refusal::Encrypted { kind }.into()),
         Kind::Bmp
         | Kind::RawPhoto
         | Kind::Html
