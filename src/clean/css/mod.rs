@@ -10,8 +10,10 @@
 //! | `url()` | what [`Style::url`] says, otherwise the declaration is dropped |
 //! | strings and unknown words | kept only in `font-family` |
 
+mod names;
 mod words;
 
+pub(in crate::clean) use names::Names;
 use words::{FUNCTIONS, KEYWORDS, UNITS};
 
 /// What a style sheet's names become.
