@@ -9,7 +9,8 @@
 //! | fields (author, date, file name, user, references, …) | the text that they show; page and sheet numbers stay fields |
 //! | links | the text; where they lead is dropped |
 //! | tables of contents | their lines as plain paragraphs |
-//! | titles and descriptions of pictures, languages, identifiers of sessions (`rsid`) | dropped |
+//! | languages of Asian and complex scripts | kept, for they choose the forms of characters |
+//! | titles and descriptions of pictures, other languages, identifiers of sessions (`rsid`) | dropped |
 //! | forms, scripts, events, animations, pivot tables' and databases' definitions | dropped |
 //! | formulas that reach into other files | dropped; the value stays |
 
@@ -194,6 +195,9 @@ impl<'p, 'a, 'w, 'l> Markup<'p, 'a, 'w, 'l> {
         let Package { names, found, .. } = &mut *self.package;
         element.attributes.retain_mut(|attribute| {
             let Name { space, local } = attribute.name;
+            if element_name.is("draw", "equation") && (space, local) == ("draw", "name") {
+                return value::is_equation(&attribute.value);
+            }
             let sort = match (space, local) {
                 ("xlink", "href" | "type") => return true,
                 ("xlink", _) => return false,

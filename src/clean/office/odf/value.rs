@@ -67,7 +67,9 @@ fn is_word(value: &str) -> bool {
     let shape = bare.strip_prefix("ooxml-").or_else(|| bare.strip_prefix("mso-spt"));
     let letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     match shape {
-        Some(shape) => (1..=32).contains(&shape.len()) && letters(shape),
+        Some(shape) => {
+            shape == "non-primitive" || ((1..=32).contains(&shape.len()) && letters(shape))
+        }
         None => {
             bare.len() <= 32
                 && !bare.is_empty()
@@ -106,6 +108,16 @@ fn is_token(token: &str) -> bool {
     let number = css::number_length(token);
     let unit = token.get(number..).unwrap_or_default();
     (1..=24).contains(&number) && (matches!(unit, "" | "*" | "inch") || css::is_unit(unit))
+}
+
+/// The name of an equation, as formulas refer to it: one or two letters and a number.
+pub(super) fn is_equation(name: &str) -> bool {
+    let letters = name.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let number = name.get(letters..).unwrap_or_default();
+    let plain = (1..=2).contains(&letters)
+        && number.len() <= 4
+        && number.bytes().all(|byte| byte.is_ascii_digit());
+    plain
 }
 
 /// The words in a shape's formulas and transformations (ODF 1.3 part 3 §19.171, §19.228); longer ones are names of
