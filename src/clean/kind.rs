@@ -303,7 +303,7 @@ fn text_or_unknown(head: &[u8]) -> Kind {
     if utf16 || printable { Kind::Text } else { Kind::Unknown }
 }
 
-/// Office documents are told from other ZIP archives by the names in the archive's directory (APPNOTE 4.3.12, 4.3.16).
+/// Documents are told from other ZIP archives by the names in the archive's directory (APPNOTE 4.3.12, 4.3.16).
 fn zip_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
     let tail_at = input.len().saturating_sub(ZIP_TAIL);
     input.seek(tail_at)?;
@@ -316,7 +316,22 @@ fn zip_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
     input.seek(offset.into())?;
     let directory = input.window(64 << 10)?;
     let has = |name: &[u8]| memchr::memmem::find(directory, name).is_some();
+    // some programs do not put `mimetype` first, and readers forgive it
+    if has(b"META-INF/manifest.xml") && has(b"content.xml") {
+        let mimetype = memchr::memmem::find(directory, b"mimetype").and_then(|at| {
+            let header = directory.get(at.checked_sub(46)?..)?;
+            let offset = header.strip_prefix(b"PK\x01\x02")?.get(38..)?.first_chunk::<4>()?;
+            Some(u32::from_le_bytes(*offset))
+        });
+        let Some(offset) = mimetype else {
+            return Ok(Kind::Zip);
+        };
+        input.seek(offset.into())?;
+        return Ok(mimetype_kind(input.window(HEAD)?));
+    }
     Ok(match () {
+        () if has(b"Contents/content.hpf") => Kind::Hwpx,
+        () if has(b"META-INF/container.xml") && has(b"mimetype") => Kind::Epub,
         () if !has(b"[Content_Types].xml") => Kind::Zip,
         () if has(b"word/document") => Kind::Docx,
         () if has(b"xl/workbook") => Kind::Xlsx,

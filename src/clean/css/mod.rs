@@ -10,8 +10,10 @@
 //! | `url()` | what [`Style::url`] says, otherwise the declaration is dropped |
 //! | strings and unknown words | kept only in `font-family` |
 
+mod names;
 mod words;
 
+pub(in crate::clean) use names::Names;
 use words::{FUNCTIONS, KEYWORDS, UNITS};
 
 /// What a style sheet's names become.
@@ -125,7 +127,7 @@ pub(in crate::clean) fn value(name: &str, text: &str, style: &mut impl Style) ->
                     .find(|c: char| !c.is_ascii_alphabetic() && c != '%')
                     .unwrap_or(after.len());
                 let (unit, after) = after.split_at_checked(unit_length)?;
-                if !unit.is_empty() && !UNITS.contains(&unit.to_ascii_lowercase().as_str()) {
+                if !unit.is_empty() && !is_unit(unit) {
                     return None;
                 }
                 spaced(&mut out, glued);
@@ -188,12 +190,18 @@ pub(in crate::clean) fn value(name: &str, text: &str, style: &mut impl Style) ->
     (depth == 0).then_some(out)
 }
 
-fn keyword(word: &str) -> Option<&'static str> {
+/// A keyword of CSS or SVG as it is written.
+pub(in crate::clean) fn keyword(word: &str) -> Option<&'static str> {
     let lower = |text: &'static str| text.bytes().map(|byte| byte.to_ascii_lowercase());
     let found = KEYWORDS.binary_search_by(|keyword| {
         lower(keyword).cmp(word.bytes().map(|b| b.to_ascii_lowercase()))
     });
     found.ok().and_then(|at| KEYWORDS.get(at)).copied()
+}
+
+/// Whether it is a unit of numbers.
+pub(in crate::clean) fn is_unit(unit: &str) -> bool {
+    UNITS.contains(&unit.to_ascii_lowercase().as_str())
 }
 
 fn spaced(out: &mut String, glued: bool) {

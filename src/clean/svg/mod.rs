@@ -22,7 +22,7 @@ mod tests;
 
 use std::{
     borrow::Cow,
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::BTreeSet,
     io::{Read, Seek},
 };
 
@@ -31,7 +31,7 @@ use zeroize::Zeroizing;
 
 use super::{
     CleanError, Cleaned, Found, Kind, Refusal, Remains,
-    css::{self, Style},
+    css::{self, Names, Style},
     input::Input,
     replay::Pieces,
     work::Work,
@@ -69,9 +69,9 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
     let limits = work.limits();
     let mut first = Drawing::new(kind, work);
     xml::rewrite(&text, kind, &mut first, limits)?;
-    let referred = first.names.referred;
+    let referred = first.names.0.referred;
     let mut second = Drawing::new(kind, work);
-    second.names.known = Some(referred);
+    second.names.0 = Names::knowing(referred);
     let drawing = xml::rewrite(&text, kind, &mut second, limits)?;
     let mut found = second.found;
     found.extend(drawing.found);
@@ -86,48 +86,18 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
 struct Drawing<'w, 'l> {
     kind: Kind,
     work: &'w mut Work<'l>,
-    names: Names,
+    names: DrawingNames,
     found: BTreeSet<Found>,
     remains: BTreeSet<Remains>,
     /// For each `<switch>` around, how deep it lies and whether it has a child already.
     switches: Vec<(usize, bool)>,
 }
 
-/// What identifiers, classes and results become.
+/// The drawing's names as style sheets use them.
 #[derive(Default)]
-struct Names {
-    numbers: HashMap<(char, String), usize>,
-    counts: HashMap<char, usize>,
-    /// What was referred to in this passage.
-    referred: HashSet<(char, String)>,
-    /// What was referred to in the passage before; none in the first one.
-    known: Option<HashSet<(char, String)>>,
-}
+struct DrawingNames(Names);
 
-impl Names {
-    fn number(&mut self, sort: char, name: &str) -> String {
-        let next = self.counts.entry(sort).or_default();
-        let number = *self.numbers.entry((sort, name.to_owned())).or_insert_with(|| {
-            *next += 1;
-            *next
-        });
-        format!("{sort}{number}")
-    }
-
-    /// A name where it is used.
-    fn refer(&mut self, sort: char, name: &str) -> String {
-        self.referred.insert((sort, name.to_owned()));
-        self.number(sort, name)
-    }
-
-    /// A name where it is given; None if nothing uses it.
-    fn define(&mut self, sort: char, name: &str) -> Option<String> {
-        let known = self.known.as_ref().is_none_or(|k| k.contains(&(sort, name.to_owned())));
-        known.then(|| self.number(sort, name))
-    }
-}
-
-impl Style for Names {
+impl Style for DrawingNames {
     fn property(&self, name: &str) -> bool {
         table::PROPERTIES.binary_search(&name).is_ok()
     }
@@ -137,16 +107,16 @@ impl Style for Names {
     }
 
     fn class(&mut self, name: &str) -> Option<String> {
-        Some(self.refer('c', name))
+        Some(self.0.refer('c', name))
     }
 
     fn id(&mut self, name: &str) -> Option<String> {
-        Some(self.refer('i', name))
+        Some(self.0.refer('i', name))
     }
 
     fn url(&mut self, url: &str) -> Option<String> {
         let id = url.trim().strip_prefix('#').filter(|id| !id.is_empty())?;
-        Some(format!("#{}", self.refer('i', id)))
+        Some(format!("#{}", self.0.refer('i', id)))
     }
 }
 
@@ -155,7 +125,7 @@ impl<'w, 'l> Drawing<'w, 'l> {
         Self {
             kind,
             work,
-            names: Names::default(),
+            names: DrawingNames::default(),
             found: BTreeSet::new(),
             remains: BTreeSet::new(),
             switches: Vec::new(),
@@ -217,7 +187,7 @@ impl<'w, 'l> Drawing<'w, 'l> {
             self.found.insert(Found::Active);
             return Ok(None);
         };
-        if self.names.known.is_none() {
+        if self.names.0.known.is_none() {
             // it is cleaned in the second passage
             return Ok(Some(String::new()));
         }
@@ -290,11 +260,11 @@ impl<'w, 'l> Drawing<'w, 'l> {
             let value = match (space, local) {
                 ("xlink", "href") => return true,
                 ("xml", "space") => (*attribute.value == *"preserve").then(|| "preserve".into()),
-                ("", "id") => names.define('i', &attribute.value),
-                ("", "result") => names.define('r', &attribute.value),
+                ("", "id") => names.0.define('i', &attribute.value),
+                ("", "result") => names.0.define('r', &attribute.value),
                 ("", "class") => {
                     let classes = attribute.value.split_ascii_whitespace();
-                    let classes: Vec<_> = classes.filter_map(|c| names.define('c', c)).collect();
+                    let classes: Vec<_> = classes.filter_map(|c| names.0.define('c', c)).collect();
                     (!classes.is_empty()).then(|| classes.join(" "))
                 }
                 ("", "style") => {
@@ -305,7 +275,7 @@ impl<'w, 'l> Drawing<'w, 'l> {
                 ("", "in" | "in2") => match attribute.value.trim() {
                     "SourceGraphic" | "SourceAlpha" | "BackgroundImage" | "BackgroundAlpha"
                     | "FillPaint" | "StrokePaint" => Some(attribute.value.trim().to_owned()),
-                    result => Some(names.refer('r', result)),
+                    result => Some(names.0.refer('r', result)),
                 },
                 ("", name) if is_attribute(name) => css::value(local, &attribute.value, names),
                 _ => {

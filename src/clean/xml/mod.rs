@@ -82,7 +82,7 @@ pub(in crate::clean) enum Fate {
 pub(in crate::clean) struct Element<'e, 'i> {
     /// The name that is read and will be written.
     pub(in crate::clean) name: Name<'i>,
-    /// The attributes without the declarations of namespaces, none twice.
+    /// The attributes without the declarations of namespaces, none twice, in the order of their names.
     pub(in crate::clean) attributes: &'e mut Vec<Attribute<'i>>,
     /// The elements around it that were not dropped, the root first.
     pub(in crate::clean) path: &'e [Open<'i>],
@@ -350,12 +350,14 @@ impl<'i, R: Rules> Rewriter<'i, '_, R> {
                 attribute.name = Name { space, local };
             }
         }
-        let mut others = self.attributes.as_slice();
-        while let Some((first, rest)) = others.split_first() {
-            if rest.iter().any(|other| other.name == first.name && first.name.space != "?") {
-                return Err(self.damaged());
-            }
-            others = rest;
+        // in one order, so that rules which number names see them in one order
+        self.attributes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let twice = self.attributes.windows(2).any(|pair| match pair {
+            [first, second] => first.name == second.name && first.name.space != "?",
+            _ => false,
+        });
+        if twice {
+            return Err(self.damaged());
         }
         Ok(match name.split_once(':') {
             Some((prefix, local)) => {
