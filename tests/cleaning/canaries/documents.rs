@@ -1,6 +1,6 @@
 //! Canaries in PDF documents, drawings and texts.
 
-use std::{fs, io::Write as _, process::Command};
+use std::{fs, io::Write as _, path::Path, process::Command};
 
 use super::{CANARY, Canaries, Planted};
 use crate::kinds::{empty_folder, run};
@@ -136,7 +136,7 @@ fn pdf() -> Vec<Planted> {
     assert!(held.0.len() >= 15, "qpdf kept {:?} only", held.0);
     let packed = Planted::new("pdf", "parts in object streams", &plain, packed).with(held);
 
-    vec![parts, packed, earlier(&plain), by_exiftool(&plain, &folder)]
+    vec![parts, packed, earlier(&plain), by_exiftool(&bytes, &plain, &folder)]
 }
 
 /// An earlier revision (ISO 32000-1 7.5.6): words that were on the page, before they were replaced.
@@ -168,25 +168,20 @@ fn earlier(plain: &[u8]) -> Planted {
     Planted::new("pdf", "an earlier revision", plain, file).with(canaries)
 }
 
-/// What ExifTool writes into Info and XMP, and what it leaves when it takes that away again.
-fn by_exiftool(plain: &[u8], folder: &std::path::Path) -> Planted {
-    let mut canaries = Canaries::default();
+/// What ExifTool says that it has removed: it writes another revision, and the one before is still there.
+fn by_exiftool(marked: &[u8], plain: &[u8], folder: &Path) -> Planted {
     let path = folder.join("exiftool.pdf");
-    fs::write(&path, plain).unwrap();
+    fs::write(&path, marked).unwrap();
     let mut command = Command::new("exiftool");
-    command.args(["-q", "-m", "-overwrite_original"]);
-    for tag in ["Author", "Title", "Subject", "Keywords", "Creator", "Producer"] {
-        command.arg(format!("-PDF:{tag}={}", canaries.next()));
-        command.arg(format!("-XMP:{tag}={}", canaries.next()));
-    }
-    run(command.arg(&path), "libimage-exiftool-perl");
     run(
-        Command::new("exiftool").args(["-q", "-overwrite_original", "-all="]).arg(&path),
+        command.args(["-q", "-m", "-overwrite_original", "-all="]).arg(&path),
         "libimage-exiftool-perl",
     );
     let bytes = fs::read(&path).unwrap();
+    let mut canaries = Canaries::default();
+    canaries.0.extend((0..40).map(|number| format!("{CANARY}{number:03}")));
     canaries.0.retain(|canary| memchr::memmem::find(&bytes, canary.as_bytes()).is_some());
-    Planted::new("pdf", "ExifTool, which then removed it", plain, bytes).with(canaries)
+    Planted::new("pdf", "parts that ExifTool has removed", plain, bytes).with(canaries)
 }
 
 fn hex(text: &str) -> String {

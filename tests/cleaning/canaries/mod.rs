@@ -17,8 +17,9 @@ use std::{
 use sealpost::clean::Refusal;
 
 use crate::{
+    archive,
     content::{Likeness, contents},
-    kinds::{cleaned, empty_folder, folder_of, in_parallel, run},
+    kinds::{Family, cleaned, empty_folder, folder_of, in_parallel, run},
     oracle,
     search::Layers,
     sweep::findings,
@@ -48,16 +49,18 @@ struct Planted {
     bytes: Vec<u8>,
     /// Every one of them is in `bytes`.
     canaries: Vec<String>,
-    /// The same file without them: it is cleaned to the same bytes. None where it cannot be.
-    plain: Option<Vec<u8>>,
+    /// The same file without them.
+    plain: Vec<u8>,
+    /// Whether both are cleaned to the same bytes.
+    alike: bool,
     /// Why it may be refused as well.
     or_refused: Option<&'static str>,
 }
 
 impl Planted {
     fn new(kind: &'static str, by: &'static str, plain: &[u8], bytes: Vec<u8>) -> Self {
-        let plain = Some(plain.to_vec());
-        Self { kind, by, bytes, canaries: Vec::new(), plain, or_refused: None }
+        let plain = plain.to_vec();
+        Self { kind, by, bytes, canaries: Vec::new(), plain, alike: true, or_refused: None }
     }
 
     fn with(mut self, canaries: Canaries) -> Self {
@@ -67,7 +70,7 @@ impl Planted {
 
     /// Cleaned to other bytes than without canaries, for a reason that stands where this is called.
     fn not_alike(mut self) -> Self {
-        self.plain = None;
+        self.alike = false;
         self
     }
 
@@ -139,7 +142,8 @@ fn judge(one: &Planted, folder: &Path) -> Judgement {
     let mut wrong = Vec::new();
     let before = Layers::of(&one.bytes);
     for canary in &one.canaries {
-        if before.traces(canary).is_empty() {
+        let plainly = memchr::memmem::find(&one.bytes, canary.as_bytes()).is_some();
+        if !plainly && before.traces(canary).is_empty() {
             wrong.push(format!("{canary} was not planted"));
         }
     }
@@ -169,8 +173,8 @@ fn judge(one: &Planted, folder: &Path) -> Judgement {
                 Ok(_) => wrong.push("changed by a second cleaning".to_owned()),
                 Err(refusal) => wrong.push(format!("refused the second time: {refusal:?}")),
             }
-            if let Some(plain) = &one.plain {
-                match cleaned(plain) {
+            if one.alike {
+                match cleaned(&one.plain) {
                     Ok((plain, _)) if plain == clean => {}
                     Ok((plain, _)) => wrong.push(format!(
                         "{} bytes, other than the {} without canaries; they part at {:?}",
@@ -181,7 +185,7 @@ fn judge(one: &Planted, folder: &Path) -> Judgement {
                     Err(refusal) => wrong.push(format!("refused without canaries: {refusal:?}")),
                 }
             }
-            wrong.extend(unlike(one, &input, &output));
+            wrong.extend(unlike(one, folder, &output));
             if wrong.is_empty() {
                 return Judgement::Clean(output);
             }
@@ -190,17 +194,20 @@ fn judge(one: &Planted, folder: &Path) -> Judgement {
     Judgement::Wrong(wrong)
 }
 
-/// Whether an ordinary program shows the cleaned file as it shows the one with canaries; LibreOffice, which is slow, is asked
-/// about real files only.
-fn unlike(one: &Planted, input: &Path, output: &Path) -> Option<String> {
+/// Whether an ordinary program shows the cleaned file as it shows the one without canaries; LibreOffice, which is slow, is
+/// asked about real files only.
+fn unlike(one: &Planted, folder: &Path, output: &Path) -> Option<String> {
     let family = folder_of(one.kind).family;
-    if family == crate::kinds::Family::Office {
+    if family == Family::Office {
         return None;
     }
-    let both = contents(family, &[input.to_owned(), output.to_owned()]);
+    let name = output.file_name().unwrap().to_string_lossy();
+    let plain = folder.join(format!("plain-of-{name}"));
+    fs::write(&plain, &one.plain).unwrap();
+    let both = contents(family, &[plain, output.to_owned()]);
     let [before, after] = <[_; 2]>::try_from(both).ok()?;
     match (before, after) {
-        (None, _) => Some("the program does not open what was planted".to_owned()),
+        (None, _) => Some("the program does not open it without canaries".to_owned()),
         (Some(_), None) => Some("it opens no more".to_owned()),
         (Some(before), Some(after)) => match after.likeness(&before) {
             Likeness::Different(how) => Some(how),
@@ -216,11 +223,12 @@ fn make(program: &str, arguments: &[&str], file: &Path) -> Vec<u8> {
     fs::read(file).unwrap_or_else(|_| panic!("{program} {arguments:?}: {said}"))
 }
 
-/// The smallest file of the corpus in a folder that is cleaned, as a base to plant into.
+/// The smallest file of the corpus in a folder that is an archive and is cleaned, as a base to plant into.
 fn smallest(folder: &str) -> Option<Vec<u8>> {
     let mut files = oracle::files(&oracle::corpus()?, &[folder]);
     files.sort_by_key(|file| file.metadata().unwrap().len());
-    files.into_iter().map(|file| fs::read(file).unwrap()).find(|file| {
-        !matches!(cleaned(file), Err(refusal) if !matches!(refusal, Refusal::Unsupported { .. }))
-    })
+    let files = files.into_iter().map(|file| fs::read(file).unwrap());
+    files
+        .filter(|file| archive::read(file).is_some())
+        .find(|file| matches!(cleaned(file), Ok(_) | Err(Refusal::Unsupported { .. })))
 }
