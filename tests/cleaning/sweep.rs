@@ -267,24 +267,32 @@ fn judged(folder: &Folder, compared: &[&Compared<'_>], sweep: &[Swept]) -> Vec<S
     wrong
 }
 
-/// What cannot be cleaned is named by its bytes, never by its name.
+/// What cannot be cleaned is named by its bytes, never by its name: a locked document is one of the old Office's
+/// containers, and an archive without its directory is no document.
 #[test]
 fn every_refused_file_is_named_by_its_bytes() {
+    const MEDIA: &[&str] = &["mp4", "mov", "3gp", "m4a"];
     let Some(sweep) = sweep() else { return };
     let mut named = 0;
     let mut odd = Vec::new();
     for file in sweep {
         let Err(refusal) = &file.fate else { continue };
-        let expected = if file.folder.name == "opus" { "ogg" } else { file.folder.name };
-        if refusal.kind().extension() == expected {
+        let (folder, kind) = (file.folder.name, refusal.kind().extension());
+        let right = match file.folder.family {
+            _ if folder == kind || folder == "opus" && kind == "ogg" => true,
+            Family::Stream => MEDIA.contains(&folder) && MEDIA.contains(&kind),
+            Family::Office | Family::Book => kind == "zip" || kind == "doc",
+            _ => false,
+        };
+        if right {
             named += 1;
         } else {
             odd.push((&file.input, refusal));
         }
     }
     // a few were damaged on purpose, or lie about what they are
-    println!("{named} named; otherwise: {odd:#?}");
-    assert!(odd.len() * 100 < sweep.len() * 3, "{odd:#?}");
+    println!("{named} named; otherwise: {odd:?}");
+    assert!(odd.len() * 100 < sweep.len() * 2, "{odd:#?}");
 }
 
 /// The kinds of the corpus are all there; the last word on what is still missing.

@@ -12,7 +12,7 @@ pub(super) fn planted() -> Vec<Planted> {
     for kind in ["odt", "ods", "odp"] {
         planted.extend(smallest(kind).into_iter().flat_map(|plain| odf(kind, &plain)));
     }
-    planted.extend(smallest("epub").map(|plain| epub(&plain)));
+    planted.extend([epub(), hwpx()]);
     planted
 }
 
@@ -263,9 +263,48 @@ fn odf(kind: &'static str, plain: &[u8]) -> Vec<Planted> {
     vec![parts, around(kind, plain), in_every_part(kind, plain)]
 }
 
-fn epub(plain: &[u8]) -> Planted {
+fn archive_of(members: &[(&str, &str)]) -> Vec<u8> {
+    let members: Vec<Member> = (members.iter())
+        .map(|(name, text)| Member { name: (*name).to_owned(), bytes: text.as_bytes().to_vec() })
+        .collect();
+    write(&members, &Around { time: [0, 0x21], ..Around::default() })
+}
+
+/// A book of one page.
+fn epub() -> Planted {
+    let plain = archive_of(&[
+        ("mimetype", "application/epub+zip"),
+        (
+            "META-INF/container.xml",
+            "<?xml version=\"1.0\"?><container version=\"1.0\" \
+             xmlns=\"urn:oasis:names:tc:opendocument:xmlns:container\"><rootfiles><rootfile \
+             full-path=\"OPS/package.opf\" media-type=\"application/oebps-package+xml\"/></rootfiles></container>",
+        ),
+        (
+            "OPS/package.opf",
+            "<?xml version=\"1.0\"?><package xmlns=\"http://www.idpf.org/2007/opf\" version=\"3.0\" \
+             unique-identifier=\"id\"><metadata xmlns:dc=\"http://purl.org/dc/elements/1.1/\">\
+             <dc:identifier id=\"id\">urn:uuid:00000000-0000-0000-0000-000000000000</dc:identifier>\
+             <dc:title>Rivers</dc:title><dc:language>en</dc:language><meta \
+             property=\"dcterms:modified\">2000-01-01T00:00:00Z</meta></metadata><manifest><item id=\"a\" \
+             href=\"a.xhtml\" media-type=\"application/xhtml+xml\"/><item id=\"nav\" href=\"nav.xhtml\" \
+             media-type=\"application/xhtml+xml\" properties=\"nav\"/></manifest><spine><itemref \
+             idref=\"a\"/></spine></package>",
+        ),
+        (
+            "OPS/a.xhtml",
+            "<?xml version=\"1.0\"?><html xmlns=\"http://www.w3.org/1999/xhtml\"><head><title>a</title></head>\
+             <body><p>At the river.</p></body></html>",
+        ),
+        (
+            "OPS/nav.xhtml",
+            "<?xml version=\"1.0\"?><html xmlns=\"http://www.w3.org/1999/xhtml\" \
+             xmlns:epub=\"http://www.idpf.org/2007/ops\"><head><title>a</title></head><body><nav \
+             epub:type=\"toc\"><ol><li><a href=\"a.xhtml\">a</a></li></ol></nav></body></html>",
+        ),
+    ]);
     let mut canaries = Canaries::default();
-    let bytes = edited(plain, |members| {
+    let bytes = edited(&plain, |members| {
         let mut next = || canaries.next();
         let creator = format!(
             "<dc:contributor>{}</dc:contributor><meta name=\"calibre:series\" content=\"{}\"/>",
@@ -273,6 +312,8 @@ fn epub(plain: &[u8]) -> Planted {
             next()
         );
         insert(members, ".opf", "</metadata>", &creator);
+        let head = format!("<meta name=\"generator\" content=\"{}\"/><!-- {} -->", next(), next());
+        insert(members, "a.xhtml", "</head>", &head);
         put(members, "META-INF/calibre_bookmarks.txt", next());
         put(
             members,
@@ -282,7 +323,65 @@ fn epub(plain: &[u8]) -> Planted {
         put(members, "iTunesMetadata.plist", next());
         put(members, "zq.bin", next());
     });
-    Planted::new("epub", "parts", plain, bytes).with(canaries)
+    Planted::new("epub", "parts", &plain, bytes).with(canaries)
+}
+
+/// A Korean document of one line (KS X 6101), as Hancom's program lays it out.
+fn hwpx() -> Planted {
+    let plain = archive_of(&[
+        ("mimetype", "application/hwp+zip"),
+        (
+            "version.xml",
+            "<?xml version=\"1.0\"?><hv:HCFVersion xmlns:hv=\"http://www.hancom.co.kr/hwpml/2011/version\" \
+             tagetApplication=\"WORDPROCESSOR\" major=\"5\" minor=\"0\" micro=\"5\" buildNumber=\"0\" \
+             xmlVersion=\"1.4\"/>",
+        ),
+        (
+            "Contents/header.xml",
+            "<?xml version=\"1.0\"?><hh:head xmlns:hh=\"http://www.hancom.co.kr/hwpml/2011/head\" \
+             version=\"1.4\" secCnt=\"1\"/>",
+        ),
+        (
+            "Contents/section0.xml",
+            "<?xml version=\"1.0\"?><hs:sec xmlns:hs=\"http://www.hancom.co.kr/hwpml/2011/section\" \
+             xmlns:hp=\"http://www.hancom.co.kr/hwpml/2011/paragraph\"><hp:p id=\"0\" paraPrIDRef=\"0\" \
+             styleIDRef=\"0\"><hp:run charPrIDRef=\"0\"><hp:t>At the river.</hp:t></hp:run></hp:p></hs:sec>",
+        ),
+        (
+            "Contents/content.hpf",
+            "<?xml version=\"1.0\"?><opf:package xmlns:opf=\"http://www.idpf.org/2007/opf/\" version=\"\" \
+             unique-identifier=\"\" id=\"\"><opf:metadata><opf:title/></opf:metadata><opf:manifest><opf:item \
+             id=\"header\" href=\"Contents/header.xml\" media-type=\"application/xml\"/><opf:item \
+             id=\"section0\" href=\"Contents/section0.xml\" media-type=\"application/xml\"/></opf:manifest>\
+             <opf:spine><opf:itemref idref=\"section0\"/></opf:spine></opf:package>",
+        ),
+        (
+            "META-INF/container.xml",
+            "<?xml version=\"1.0\"?><ocf:container \
+             xmlns:ocf=\"urn:oasis:names:tc:opendocument:xmlns:container\"><ocf:rootfiles><ocf:rootfile \
+             full-path=\"Contents/content.hpf\" media-type=\"application/hwpml-package+xml\"/></ocf:rootfiles>\
+             </ocf:container>",
+        ),
+    ]);
+    let mut canaries = Canaries::default();
+    let bytes = edited(&plain, |members| {
+        let mut next = || canaries.next();
+        let metadata = format!(
+            "<opf:meta name=\"creator\" content=\"text\">{}</opf:meta><opf:meta name=\"lastsaveby\" \
+             content=\"text\">{}</opf:meta><opf:meta name=\"CreatedDate\" content=\"text\">{}</opf:meta>",
+            next(),
+            next(),
+            next()
+        );
+        insert(members, "content.hpf", "</opf:metadata>", &metadata);
+        put(members, "Preview/PrvText.txt", utf16(&next()));
+        put(members, "Preview/PrvImage.png", next());
+        put(members, "settings.xml", format!("<?xml version=\"1.0\"?><a>{}</a>", next()));
+        put(members, "META-INF/container.rdf", format!("<?xml version=\"1.0\"?><a>{}</a>", next()));
+        put(members, "Scripts/headerScripts", utf16(&next()));
+    });
+    let planted = Planted::new("hwpx", "parts", &plain, bytes).with(canaries);
+    planted.or_refused("scripts may act")
 }
 
 /// An archive with a picture, a text and an archive in it, each with something of its own.
