@@ -23,6 +23,12 @@ impl Layers {
         Self(layers)
     }
 
+    /// Whether `canary` is there; as it is or, if that is not found, in any encoding.
+    pub(crate) fn has(&self, canary: &str) -> bool {
+        let plainly = self.0.iter().any(|layer| find(layer, canary.as_bytes()).is_some());
+        plainly || !self.traces(canary).is_empty()
+    }
+
     /// The encodings in which `canary` is there, each with a little of what is around it.
     pub(crate) fn traces(&self, canary: &str) -> Vec<String> {
         let needles = needles(canary);

@@ -65,7 +65,7 @@ fn swept(corpus: &Path) -> Vec<Swept> {
 /// The files of one folder; None while nobody cleans its kind.
 fn of_folder<'a>(sweep: &'a [Swept], folder: &Folder) -> Option<Vec<&'a Swept>> {
     let files: Vec<&Swept> = sweep.iter().filter(|file| file.folder.name == folder.name).collect();
-    let known = files.iter().any(|file| !matches!(file.fate, Err(Refusal::Unsupported { .. })));
+    let known = files.iter().any(|file| file.fate.is_ok());
     if !known && !files.is_empty() {
         println!("{}: not cleaned yet", folder.name);
     }

@@ -41,14 +41,14 @@ impl Canaries {
 }
 
 /// A file with canaries.
-struct Planted {
+pub(crate) struct Planted {
     /// The corpus's name of its kind.
-    kind: &'static str,
+    pub(crate) kind: &'static str,
     /// By whom they were planted.
     by: &'static str,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Every one of them is in `bytes`.
-    canaries: Vec<String>,
+    pub(crate) canaries: Vec<String>,
     /// The same file without them.
     plain: Vec<u8>,
     /// Whether both are cleaned to the same bytes.
@@ -78,6 +78,13 @@ impl Planted {
         self.or_refused = Some(why);
         self
     }
+}
+
+/// Every file with canaries that there is, for the table.
+pub(crate) fn all() -> Vec<Planted> {
+    let families =
+        [pictures::planted, films::planted, sounds::planted, documents::planted, office::planted];
+    families.into_iter().flat_map(|planted| planted()).collect()
 }
 
 #[test]
