@@ -250,8 +250,13 @@ fn judged(folder: &Folder, compared: &[&Compared<'_>], sweep: &[Swept]) -> Vec<S
     let all = sweep.iter().filter(|file| file.folder.name == folder.name).count();
     let opened = all - unopened;
     let count: usize = refused.values().map(Vec::len).sum();
+    let cleaned = sweep.iter().filter(|file| file.folder.name == folder.name);
+    let held = cleaned
+        .filter(|file| file.fate.as_ref().is_ok_and(|cleaned| !cleaned.report.found.is_empty()))
+        .count();
     println!(
-        "{}: {all} files, {unopened} of those tried do not open, {count} are refused; {tally}",
+        "{}: {all} files, {unopened} of those tried do not open, {count} are refused, {held} held \
+         metadata; {tally}",
         folder.name
     );
     for (reason, names) in &refused {
