@@ -169,21 +169,55 @@ fn generated(folder: &Path) -> Vec<(&'static str, PathBuf)> {
         "-c:a",
         "aac",
     ];
-    let recipes: [(&str, &str, Vec<String>); 5] = [
+    let recipes: [(&str, &str, Vec<String>); 4] = [
         ("jpg", "convert", with(&["-quality", "92"])),
         ("png", "convert", with(&["-depth", "8"])),
         ("webp", "convert", with(&["-resize", "50%", "-quality", "90"])),
         ("mp4", "ffmpeg", film.iter().map(|s| (*s).to_owned()).collect()),
-        ("pdf", "convert", with(&["-quality", "92"])),
     ];
-    recipes
+    let mut made: Vec<(&str, PathBuf)> = recipes
         .into_iter()
         .filter_map(|(kind, program, arguments)| {
             let to = path(&format!("generated.{kind}"));
             let made = Command::new(program).args(arguments).arg(&to).status();
             made.is_ok_and(|status| status.success()).then(|| (kind, PathBuf::from(to)))
         })
-        .collect()
+        .collect();
+    if let Some((_, picture)) = made.iter().find(|(kind, _)| *kind == "jpg") {
+        let scan = folder.join("generated.pdf");
+        fs::write(&scan, scanned(&fs::read(picture).unwrap())).unwrap();
+        made.push(("pdf", scan));
+    }
+    made
+}
+
+/// A PDF as a scanner's program writes it: one page that is a JPEG (ISO 32000-1, 7.5 and 8.9.5).
+fn scanned(picture: &[u8]) -> Vec<u8> {
+    let stream = |dictionary: &str, body: &[u8]| {
+        let start = format!("<< {dictionary} /Length {} >>\nstream\n", body.len());
+        [start.as_bytes(), body, b"\nendstream"].concat()
+    };
+    let image = "/Type /XObject /Subtype /Image /Width 3000 /Height 2250 /ColorSpace /DeviceRGB \
+                 /BitsPerComponent 8 /Filter /DCTDecode";
+    let objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 300] /Contents 4 0 R \
+          /Resources << /XObject << /I 5 0 R >> >> >>"
+            .to_vec(),
+        stream("", b"400 0 0 300 0 0 cm /I Do"),
+        stream(image, picture),
+    ];
+    let mut file = b"%PDF-1.7\n".to_vec();
+    let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
+    for (index, object) in objects.iter().enumerate() {
+        table.push_str(&format!("{:010} 00000 n \n", file.len()));
+        file.extend([format!("{} 0 obj\n", index + 1).as_bytes(), object, b"\nendobj\n"].concat());
+    }
+    let (start, size) = (file.len(), objects.len() + 1);
+    let end = format!("trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n");
+    file.extend([table.as_bytes(), end.as_bytes()].concat());
+    file
 }
 
 /// One file as a process, each program on a copy of its own: the middle over the files that ours and it both take.
