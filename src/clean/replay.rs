@@ -260,7 +260,8 @@ impl<R> fmt::Debug for Replay<R> {
 impl<R: Read + Seek> Replay<R> {
     /// Goes to `position`, if possible without giving up what the input has read ahead.
     fn go_to(&mut self, position: u64) -> io::Result<()> {
-        let ahead = self.position.and_then(|at| position.checked_signed_diff(at));
+        let signed = |position: u64| i64::try_from(position).ok();
+        let ahead = self.position.and_then(|at| signed(position)?.checked_sub(signed(at)?));
         match ahead {
             Some(0) => {}
             Some(ahead) => self.input.seek_relative(ahead)?,
