@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `ftyp` | written anew: one brand for each kind |
 //! | `moov` | written anew, before the data, from the values below; every other box in it is dropped |
-//! | `mvhd`, `tkhd`, `mdhd` | no times, no language (`und`); timescales, matrices (which turn the picture), size, layer, volume and whether a track is enabled are kept, durations and numbers computed |
+//! | `mvhd`, `tkhd`, `mdhd` | no times, no language (`und`); timescales, matrices (which turn the picture), size, layer and whether a track is enabled are kept, durations and numbers computed |
 //! | `edts` | kept: it says which part of a track is shown, and when |
 //! | `hdlr` | the type only; the name and the vendor are dropped |
 //! | `dref` | this file; a track whose samples are elsewhere is dropped |

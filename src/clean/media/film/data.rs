@@ -341,7 +341,15 @@ impl<R: Read + Seek> Data<'_, '_, '_, R> {
     fn jpeg(&mut self, from: u64, to: u64) -> Result<(), CleanError> {
         self.load(from, to)?;
         let sample = std::mem::take(&mut self.buffer);
-        let cleaned = jpeg::clean(&mut Input::new(&mut Cursor::new(&sample))?, self.film.limits);
+        let mut file = Cursor::new(&sample);
+        let mut input = Input::new(&mut file)?;
+        // a frame that does not begin as a picture is none
+        let begins = input.window(2)?.starts_with(b"\xff\xd8");
+        let cleaned = if begins {
+            jpeg::clean(&mut input, self.film.limits)
+        } else {
+            Err(self.film.damaged())
+        };
         self.buffer = sample;
         let cleaned = cleaned.map_err(|error| match error {
             CleanError::Refused(_) => {

@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 
 use super::{
     fields::Fields,
-    model::{Chunk, Edit, Movie, Sizes, Track},
+    model::{Chunk, Edit, Medium, Movie, Sizes, Track},
     reader::{Film, named},
 };
 use crate::clean::{CleanError, media::boxes::BoxHeader};
@@ -266,7 +266,7 @@ impl<'a> Added<'a> {
             return;
         }
         samples.chunks.extend(self.chunk.take());
-        let is_sync = track.medium == super::model::Medium::Sound || flags & NOT_SYNC == 0;
+        let is_sync = track.medium == Medium::Sound || flags & NOT_SYNC == 0;
         let count = samples.count;
         if !is_sync && samples.sync.is_none() {
             samples.sync = Some((1..=count).collect());
@@ -298,29 +298,40 @@ impl Fragments {
             let scaled = u128::from(time) * u128::from(to) / u128::from(from.max(1));
             u64::try_from(scaled).unwrap_or(u64::MAX)
         };
-        let starts: Vec<u64> = movie
+        let starts: Vec<i64> = movie
             .tracks
-            .iter()
+            .iter_mut()
             .enumerate()
             .map(|(index, track)| {
-                let start = self.starts.iter().find(|start| start.0 == index);
-                start.map_or(0, |start| scaled(start.1, track.timescale, timescale))
+                let first = self.starts.iter().find(|start| start.0 == index);
+                let first = first.map_or(0, |start| scaled(start.1, track.timescale, timescale));
+                // in fragments players hear what edits would cut off before the beginning: it begins earlier
+                let before = match track.edits.as_slice() {
+                    [edit] if track.medium == Medium::Sound => {
+                        u64::try_from(edit.media_time).unwrap_or(0)
+                    }
+                    _ => 0,
+                };
+                if before > 0 {
+                    track.edits.clear();
+                }
+                let before = scaled(before, track.timescale, timescale);
+                let signed = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
+                signed(first).saturating_sub(signed(before))
             })
             .collect();
         let earliest = starts.iter().copied().min().unwrap_or(0);
         for (track, start) in movie.tracks.iter_mut().zip(starts) {
             track.samples.fit();
             track.duration = 0;
-            let whole = track.samples.duration();
+            let whole = scaled(track.samples.duration(), track.timescale, timescale);
             if let Some(last) = track.edits.last_mut().filter(|last| last.duration == 0) {
-                let from = u64::try_from(last.media_time).unwrap_or(0);
-                last.duration = scaled(whole.saturating_sub(from), track.timescale, timescale);
+                last.duration = whole;
             }
-            let wait = start - earliest;
+            let wait = start.abs_diff(earliest);
             if wait > 0 {
                 if track.edits.is_empty() {
-                    let duration = scaled(whole, track.timescale, timescale);
-                    track.edits.push(Edit { duration, media_time: 0, rate: 1 << 16 });
+                    track.edits.push(Edit { duration: whole, media_time: 0, rate: 1 << 16 });
                 }
                 track.edits.insert(0, Edit { duration: wait, media_time: -1, rate: 1 << 16 });
             }

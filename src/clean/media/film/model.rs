@@ -60,7 +60,6 @@ pub(super) struct Track {
     pub(super) enabled: bool,
     pub(super) layer: u16,
     pub(super) alternate_group: u16,
-    pub(super) volume: u16,
     pub(super) matrix: Matrix,
     /// Width and height as shown, 16.16.
     pub(super) shown: [u32; 2],

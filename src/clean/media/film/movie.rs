@@ -210,8 +210,8 @@ impl<R: Read + Seek> Film<'_, '_, R> {
             head.u32()?;
             head.sized(version)?;
             head.u64()?;
-            let (layer, alternate_group, volume) = (head.u16()?, head.u16()?, head.u16()?);
-            head.u16()?;
+            let (layer, alternate_group) = (head.u16()?, head.u16()?);
+            head.u32()?;
             let (matrix, shown) = (head.array()?, [head.u32()?, head.u32()?]);
             let [version, ..] = media.array::<4>()?;
             let media_times = (media.sized(version)?, media.sized(version)?);
@@ -225,7 +225,6 @@ impl<R: Read + Seek> Film<'_, '_, R> {
                 enabled: flags & 1 != 0,
                 layer,
                 alternate_group,
-                volume,
                 matrix,
                 shown,
                 edits: Vec::new(),

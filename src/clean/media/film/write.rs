@@ -9,6 +9,8 @@ use crate::clean::Kind;
 
 /// ISO 639-2 `und`, packed (ISO/IEC 14496-12 §8.4.2.3): a phone's language tells where its owner comes from.
 pub(super) const UNDETERMINED: u16 = 0x55c4;
+/// The matrix that changes nothing.
+const IDENTITY: [u32; 9] = [1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30];
 
 /// What the kinds differ in: brands (minor version 0), and QuickTime's own handler types.
 const fn brands(kind: Kind) -> &'static [u8] {
@@ -148,9 +150,18 @@ fn write_track(
         put32(out, &[number, 0]);
         put_sized(out, wide, shown);
         put32(out, &[0, 0]);
-        put16(out, &[track.layer, track.alternate_group, track.volume, 0]);
-        out.extend_from_slice(&track.matrix);
-        put32(out, &track.shown);
+        match track.medium {
+            Medium::Picture => {
+                put16(out, &[track.layer, track.alternate_group, 0, 0]);
+                out.extend_from_slice(&track.matrix);
+                put32(out, &track.shown);
+            }
+            Medium::Sound => {
+                put16(out, &[0, track.alternate_group, 1 << 8, 0]);
+                put32(out, &IDENTITY);
+                put32(out, &[0, 0]);
+            }
+        }
     });
     if !track.edits.is_empty() {
         write_box(out, b"edts", |out| edit_list(out, &track.edits));
