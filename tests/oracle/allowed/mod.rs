@@ -30,6 +30,10 @@ pub(super) enum Values {
     Size,
     /// Whole numbers with blanks between them.
     Numbers,
+    /// A number, perhaps with a point, a sign and a unit: a duration, a rate.
+    Measure,
+    /// Numbers with points and signs.
+    Matrix,
     /// Bytes that are not text.
     Binary,
     /// Anything: said of the file on this disk, not of its bytes.
@@ -40,9 +44,17 @@ impl Allowed {
     pub(super) fn matches(&self, tag: &str, value: &str) -> bool {
         let number =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let tag_fits = match self.tag.strip_suffix('*') {
-            Some(prefix) => tag.starts_with(prefix),
-            None => tag == self.tag,
+        let tag_fits = match (self.tag.strip_suffix('*'), self.tag.strip_prefix("Track:")) {
+            (Some(prefix), _) => tag.starts_with(prefix),
+            // a film's tracks are numbered
+            (None, Some(name)) => tag
+                .strip_prefix("Track")
+                .and_then(|rest| rest.split_once(':'))
+                .is_some_and(|(track, rest)| number(track) && rest == name),
+            (None, None) => tag == self.tag,
+        };
+        let digits = |text: &str, others: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || others.contains(c))
         };
         tag_fits
             && match self.value {
@@ -50,6 +62,13 @@ impl Allowed {
                 Values::Number => number(value),
                 Values::Size => value.split('x').all(number),
                 Values::Numbers => value.split(' ').all(number),
+                Values::Measure => {
+                    let units = [" s", " bps", " kbps", " Mbps", " Gbps", "%", ""];
+                    units
+                        .iter()
+                        .any(|unit| value.strip_suffix(unit).is_some_and(|n| digits(n, ".:-")))
+                }
+                Values::Matrix => value.split(' ').all(|value| digits(value, ".-")),
                 Values::Binary => value.starts_with("(Binary data "),
                 Values::Any => true,
             }
