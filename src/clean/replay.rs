@@ -10,8 +10,9 @@ use zeroize::Zeroizing;
 
 use super::{Found, Kind, Remains, Report};
 
-/// The most pieces of one plan: its memory stays below 4 MiB however a file is cut up.
-const MAX_PIECES: usize = 1 << 16;
+/// The most pieces of one plan: its memory stays below 64 MiB however a file is cut up. Of a recording in Ogg each page
+/// is two pieces, and there may be fifty of them in a second.
+const MAX_PIECES: usize = 1 << 20;
 
 /// The plan of a cleaned file: which ranges of the original stay, and what is written anew. Of a document all that is
 /// written anew is kept in memory, and wiped.
@@ -78,12 +79,14 @@ enum Piece {
     Copy { from: u64, len: u64 },
     /// Bytes that are not in the input, or not there.
     Literal(Zeroizing<Vec<u8>>),
+    /// So many zeros.
+    Zeros(u64),
 }
 
 impl Piece {
     fn len(&self) -> u64 {
         match self {
-            Self::Copy { len, .. } => *len,
+            Self::Copy { len, .. } | Self::Zeros(len) => *len,
             Self::Literal(bytes) => bytes.len() as u64,
         }
     }
@@ -133,6 +136,17 @@ impl Pieces {
         Ok(())
     }
 
+    /// Writes zeros in the place of bytes that nobody reads.
+    pub(super) fn zeros(&mut self, count: u64) -> Result<(), TooManyPieces> {
+        match self.list.last_mut() {
+            _ if count == 0 => {}
+            Some(Piece::Zeros(before)) => *before += count,
+            _ => self.push(Piece::Zeros(count))?,
+        }
+        self.len += count;
+        Ok(())
+    }
+
     /// Everything of `after`, behind what is here.
     pub(super) fn append(&mut self, after: Self) {
         self.len += after.len;
@@ -158,7 +172,7 @@ impl Pieces {
             self.len -= piece.len();
             let kept = len.saturating_sub(self.len);
             match &mut piece {
-                Piece::Copy { len, .. } => *len = kept,
+                Piece::Copy { len, .. } | Piece::Zeros(len) => *len = kept,
                 Piece::Literal(bytes) => {
                     bytes.truncate(usize::try_from(kept).unwrap_or(usize::MAX))
                 }
@@ -221,6 +235,10 @@ impl<R: Read + Seek> Read for Replay<R> {
                     0 => return Err(ErrorKind::UnexpectedEof.into()),
                     read => read,
                 },
+                Piece::Zeros(_) => {
+                    target.fill(0);
+                    count
+                }
                 Piece::Literal(bytes) => {
                     let rest = usize::try_from(*done).ok().and_then(|done| bytes.get(done..));
                     rest.unwrap_or_default().read(target)?
@@ -279,19 +297,22 @@ mod tests {
         #[test]
         fn a_plan_reads_as_its_pieces(
             input in proptest::collection::vec(any::<u8>(), 1..64),
-            steps in proptest::collection::vec((any::<bool>(), 0..64_usize, 0..64_usize), 0..16),
+            steps in proptest::collection::vec((0..3_u8, 0..64_usize, 0..64_usize), 0..16),
             kept in 0..200_usize,
         ) {
             let (mut pieces, mut expected) = (Pieces::default(), Vec::new());
-            for (is_copy, a, b) in steps {
+            for (step, a, b) in steps {
                 let (from, to) = (a.min(b).min(input.len()), a.max(b).min(input.len()));
                 let bytes = &input[from..to];
-                if is_copy {
-                    pieces.copy(from as u64, to as u64).unwrap();
-                } else {
-                    pieces.literal(bytes).unwrap();
+                match step {
+                    0 => pieces.copy(from as u64, to as u64).unwrap(),
+                    1 => pieces.literal(bytes).unwrap(),
+                    _ => pieces.zeros(bytes.len() as u64).unwrap(),
                 }
-                expected.extend_from_slice(bytes);
+                match step {
+                    0 | 1 => expected.extend_from_slice(bytes),
+                    _ => expected.resize(expected.len() + bytes.len(), 0),
+                }
             }
             pieces.truncate(kept as u64);
             expected.truncate(kept);

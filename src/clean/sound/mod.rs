@@ -5,4 +5,5 @@ pub(super) mod amr;
 pub(super) mod flac;
 pub(super) mod mp3;
 pub(super) mod ogg;
+pub(super) mod tags;
 pub(super) mod wav;
