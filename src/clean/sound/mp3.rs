@@ -148,12 +148,12 @@ impl<'a, 'b, R: Read + Seek> Mp3<'a, 'b, R> {
 
     /// At what is no frame: goes behind a tag, or to the next byte with which a frame may begin.
     fn leave_behind(&mut self) -> Result<(), CleanError> {
-        self.before = None;
         let position = self.input.position();
         tags::skip_leading(self.input, self.end, &mut self.found)?;
         if self.input.position() > position {
             return Ok(());
         }
+        self.before = None;
         let left = usize::try_from(self.end.saturating_sub(position)).unwrap_or(usize::MAX);
         let window = self.input.window(1)?;
         let window = window.get(..left).unwrap_or(window);
