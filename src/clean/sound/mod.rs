@@ -2,6 +2,7 @@
 
 pub(super) mod aiff;
 pub(super) mod amr;
+mod crc;
 pub(super) mod flac;
 pub(super) mod mp3;
 pub(super) mod ogg;
