@@ -25,7 +25,7 @@ use std::{
 };
 
 use self::frame::{Frame, NoFrame};
-use super::tags;
+use super::{comments, tags};
 use crate::clean::{
     CleanError, Cleaned, Found, Kind, Refusal, Remains, input::Input, replay::Pieces, work::Work,
 };
@@ -64,7 +64,9 @@ fn damaged() -> CleanError {
 pub(super) struct StreamInfo {
     /// Rate in 20 bits, channels less one in 3, bits of a sample less one in 5, and four bits that are not its own.
     format: u32,
-    pub(super) bits: u8,
+    bits: u8,
+    /// The least and the most samples of a frame, as it says.
+    blocks: (u16, u16),
 }
 
 impl StreamInfo {
@@ -73,11 +75,23 @@ impl StreamInfo {
         let format =
             payload.get(10..)?.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes))?;
         let bits = u8::try_from((format >> 4 & 31) + 1).ok()?;
-        (payload.len() == 34 && bits >= 4 && format >> 12 > 0).then_some(Self { format, bits })
+        let [least, most] = payload.first_chunk::<4>()?.as_chunks::<2>().0 else { return None };
+        let blocks = (u16::from_be_bytes(*least), u16::from_be_bytes(*most));
+        (payload.len() == 34 && bits >= 4 && format >> 12 > 0).then_some(Self {
+            format,
+            bits,
+            blocks,
+        })
+    }
+
+    /// The payload written anew for frames that are not counted.
+    pub(super) fn write_uncounted(&self) -> Vec<u8> {
+        let blocks = (self.blocks.0.into(), self.blocks.1.into());
+        self.write(&Counted { blocks, ..Counted::default() })
     }
 
     /// The payload written anew.
-    pub(super) fn write(&self, counted: &Counted) -> Vec<u8> {
+    fn write(&self, counted: &Counted) -> Vec<u8> {
         // the least that a block may have, even if the only one has less
         let block = |samples: u32| u16::try_from(samples.max(16)).unwrap_or(u16::MAX).to_be_bytes();
         let size = |bytes: u32| bytes.min(0xff_ffff).to_be_bytes();
@@ -96,9 +110,9 @@ impl StreamInfo {
 
 /// What is counted over all frames; zeros mean that it is not known.
 #[derive(Default)]
-pub(super) struct Counted {
+struct Counted {
     /// The least and the most samples of a frame; the last one does not count for the least.
-    pub(super) blocks: (u32, u32),
+    blocks: (u32, u32),
     /// The least and the most bytes of a frame.
     frames: (u32, u32),
     samples: u64,
@@ -148,7 +162,7 @@ fn blocks<R: Read + Seek>(
             4 => {
                 let length = usize::try_from(size).unwrap_or(usize::MAX).min(AHEAD / 4);
                 let comments = input.window(length)?;
-                comment_fields(comments.get(..length).unwrap_or(comments), found);
+                comments::tell(comments.get(..length).unwrap_or(comments), found);
             }
             5 => {
                 found.insert(Found::Identifier);
@@ -166,45 +180,6 @@ fn blocks<R: Read + Seek>(
         }
     }
     Ok(info)
-}
-
-/// What a comment header holds (the Vorbis specification §5): the vendor, then fields by name.
-pub(super) fn comment_fields(comments: &[u8], found: &mut BTreeSet<Found>) {
-    let mut rest = comments;
-    if next_text(&mut rest).is_some_and(|vendor| !vendor.is_empty()) {
-        found.insert(Found::Software);
-    }
-    // how many there are is seen when they end
-    rest = rest.get(4..).unwrap_or_default();
-    while let Some(field) = next_text(&mut rest) {
-        found.insert(comment_field(field));
-    }
-}
-
-/// The text that `rest` begins with, behind its length.
-fn next_text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, after) = rest.split_first_chunk::<4>()?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
-    *rest = after.get(length..).unwrap_or_default();
-    Some(after.get(..length).unwrap_or(after))
-}
-
-/// What a field is told as, by its name.
-fn comment_field(field: &[u8]) -> Found {
-    let name = field.split(|&byte| byte == b'=').next().unwrap_or_default().to_ascii_uppercase();
-    match name.as_slice() {
-        b"METADATA_BLOCK_PICTURE" | b"COVERART" => Found::Preview,
-        b"ENCODER" | b"ENCODED-BY" | b"ENCODED_BY" | b"ENCODER_OPTIONS" | b"ENCODER_SETTINGS" => {
-            Found::Software
-        }
-        b"DATE" | b"YEAR" | b"CREATION_TIME" | b"TIME" => Found::Time,
-        b"LOCATION" | b"GEO_LOCATION" => Found::Location,
-        b"ARTIST" | b"ALBUMARTIST" | b"PERFORMER" | b"COMPOSER" | b"COPYRIGHT" | b"CONTACT"
-        | b"ORGANIZATION" | b"AUTHOR" => Found::Person,
-        b"ISRC" | b"BARCODE" | b"CATALOGNUMBER" => Found::Identifier,
-        _ if name.starts_with(b"MUSICBRAINZ") || name.starts_with(b"ACOUSTID") => Found::Identifier,
-        _ => Found::Comment,
-    }
 }
 
 /// The frames.
