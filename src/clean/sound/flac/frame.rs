@@ -123,7 +123,7 @@ impl Bits<'_> {
     /// The next bits, the first one highest, and how many they are: at least 57, fewer only at the end.
     fn word(&self) -> Result<(u64, u32), NoFrame> {
         let rest = self.data.get(self.position / 8..).unwrap_or_default();
-        let read = (self.position % 8) as u32;
+        let read = u32::try_from(self.position % 8).unwrap_or(0);
         if let Some(word) = rest.first_chunk::<8>() {
             return Ok((u64::from_be_bytes(*word) << read, 64 - read));
         }

@@ -26,11 +26,11 @@ const ENCODED: [u8; 129] = [
 /// A frame of one channel of 16 bits: 192 samples that are all `value`.
 fn frame(number: u8, value: u16) -> Vec<u8> {
     let mut frame = vec![0xff, 0xf8, 0x19, 0x08, number];
-    frame.push((HeaderCrc::of(&frame).value() >> 24) as u8);
+    frame.push(HeaderCrc::of(&frame).value().to_be_bytes()[0]);
     frame.push(0);
     frame.extend(value.to_be_bytes());
-    let checksum = (FrameCrc::of(&frame).value() >> 16) as u16;
-    frame.extend(checksum.to_be_bytes());
+    let checksum = FrameCrc::of(&frame).value().to_be_bytes();
+    frame.extend(&checksum[..2]);
     frame
 }
 
@@ -209,7 +209,7 @@ proptest! {
         let _ = cleaned(&[flac(&[info(1)], &frames()), b"\xff\xf8".to_vec(), bytes.clone()].concat());
         // the checksum made right, so that the rest is read
         let mut frame = [&[0xff, 0xf8, 0x19, 0x18, 3], bytes.as_slice()].concat();
-        frame.insert(5, (HeaderCrc::of(&frame[..5]).value() >> 24) as u8);
+        frame.insert(5, HeaderCrc::of(&frame[..5]).value().to_be_bytes()[0]);
         let _ = frame::read(&frame, 16);
     }
 }

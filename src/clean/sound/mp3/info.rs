@@ -115,7 +115,7 @@ impl Sound {
 
     /// One more frame.
     pub(super) fn add(&mut self, length: u64) {
-        if self.frames % self.step == 0 {
+        if self.frames.is_multiple_of(self.step) {
             if self.starts.len() == Self::STARTS {
                 let mut index = 0_u32;
                 self.starts.retain(|_| {
@@ -124,7 +124,7 @@ impl Sound {
                 });
                 self.step *= 2;
             }
-            if self.frames % self.step == 0 {
+            if self.frames.is_multiple_of(self.step) {
                 self.starts.push(self.bytes);
             }
         }

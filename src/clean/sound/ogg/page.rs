@@ -93,10 +93,6 @@ impl<'a> Page<'a> {
         self.flags & ENDS != 0
     }
 
-    pub(super) const fn continued(&self) -> bool {
-        self.flags & CONTINUED != 0
-    }
-
     /// The packets, or parts of them, that lie on the page, and whether each ends there.
     pub(super) fn packets(&self) -> impl Iterator<Item = (&'a [u8], bool)> {
         let (mut segments, mut body) = (self.segments, self.body);
