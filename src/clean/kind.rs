@@ -1,13 +1,14 @@
 //! What a file is, told from its bytes alone: names and declared types are the sender's, and are never asked.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     io::{self, Read, Seek},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{input::Input, text};
+use super::{input::Input, sound::tags, text};
 
 /// How much of a file's beginning is looked at.
 const HEAD: usize = 4096;
@@ -165,6 +166,7 @@ pub(super) fn detect<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kin
     let kind = match Kind::of_head(head) {
         Kind::Zip => zip_kind(input)?,
         Kind::LegacyOffice => ole_kind(input)?,
+        Kind::Mp3 if !head.starts_with(b"\xff") => behind_tags(input)?,
         kind => kind,
     };
     input.seek(0)?;
@@ -186,7 +188,11 @@ fn signature(head: &[u8]) -> Option<Kind> {
         [b'R', b'I', b'F', b'F', _, _, _, _, form @ ..] if form.starts_with(b"WEBP") => Kind::Webp,
         [b'R', b'I', b'F', b'F', _, _, _, _, form @ ..] if form.starts_with(b"WAVE") => Kind::Wav,
         [b'R', b'I', b'F', b'F', _, _, _, _, form @ ..] if form.starts_with(b"AVI ") => Kind::Avi,
-        [b'R', b'F' | b'I', b'6' | b'F', b'4' | b'X', _, _, _, _, b'W', b'A', b'V', b'E', ..] => {
+        [b'R', b'F', b'6', b'4', _, _, _, _, form @ ..]
+        | [b'B', b'W', b'6', b'4', _, _, _, _, form @ ..]
+        | [b'R', b'I', b'F', b'X', _, _, _, _, form @ ..]
+            if form.starts_with(b"WAVE") =>
+        {
             Kind::Wav
         }
         [b'F', b'O', b'R', b'M', _, _, _, _, b'A', b'I', b'F', b'F' | b'C', ..] => Kind::Aiff,
@@ -221,10 +227,13 @@ fn media_kind(name: &[u8]) -> Option<Kind> {
 fn late_signature(head: &[u8]) -> Option<Kind> {
     Some(match head {
         [b'I', b'D', b'3', 2..=4, ..] => Kind::Mp3,
-        // an MPEG audio frame: 11 sync bits, then neither version, layer nor bit rate may be the reserved value; the
-        // two bytes of a UTF-16 mark are none
+        [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', ..] => Kind::Mp3,
+        // an MPEG audio frame of layer III or II: 11 sync bits, then neither version nor bit rate may be the reserved
+        // value; the two bytes of a UTF-16 mark are none
         [0xff, second, third, ..]
-            if second & 0xe6 == 0xe2 && second & 0x18 != 0x08 && third & 0xf0 != 0xf0 =>
+            if matches!(second & 0xe6, 0xe2 | 0xe4)
+                && second & 0x18 != 0x08
+                && third & 0xf0 != 0xf0 =>
         {
             Kind::Mp3
         }
@@ -340,6 +349,19 @@ fn zip_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
     })
 }
 
+/// What begins behind ID3 and APE tags: they were made for MP3, and programs put them before recordings of other kinds too.
+fn behind_tags<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
+    let end = input.len();
+    tags::skip_leading(input, end, &mut BTreeSet::new())?;
+    let head = input.window(12)?;
+    Ok(match signature(head) {
+        Some(kind @ (Kind::Flac | Kind::Ogg | Kind::Wav)) => kind,
+        // AAC with ADTS headers: 12 sync bits, layer 0
+        _ if matches!(head, [0xff, second, ..] if second & 0xf6 == 0xf0) => Kind::Unknown,
+        _ => Kind::Mp3,
+    })
+}
+
 /// HWP 5 lies in the same container as old office documents; its first directory sector names its streams.
 fn ole_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
     Ok(if has_stream(input, "BodyText")? { Kind::Hwp } else { Kind::LegacyOffice })
@@ -395,6 +417,11 @@ mod tests {
             (b"\0\0\0\x18ftyp3gp4", Kind::ThreeGp),
             (b"ID3\x04", Kind::Mp3),
             (b"\xff\xfb\x90\x00", Kind::Mp3),
+            (b"\xff\xfd\x84\x00", Kind::Mp3),
+            (b"ID3\x04\0\0\0\0\0\x02\0\0fLaC", Kind::Flac),
+            (b"ID3\x04\0\0\0\0\0\x02\0\0\xff\xf1\x50\x80", Kind::Unknown),
+            (b"RF64\xff\xff\xff\xffWAVE", Kind::Wav),
+            (b"BW64\xff\xff\xff\xffWAVE", Kind::Wav),
             (b"fLaC", Kind::Flac),
             (b"OggS", Kind::Ogg),
             (b"PK\x03\x04", Kind::Zip),

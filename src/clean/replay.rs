@@ -417,19 +417,22 @@ mod tests {
         #[test]
         fn a_plan_reads_as_its_pieces(
             input in proptest::collection::vec(any::<u8>(), 1..64),
-            steps in proptest::collection::vec((any::<bool>(), 0..64_usize, 0..64_usize), 0..16),
+            steps in proptest::collection::vec((0..3_u8, 0..64_usize, 0..64_usize), 0..16),
             kept in 0..200_usize,
         ) {
             let (mut pieces, mut expected) = (Pieces::default(), Vec::new());
-            for (is_copy, a, b) in steps {
+            for (step, a, b) in steps {
                 let (from, to) = (a.min(b).min(input.len()), a.max(b).min(input.len()));
                 let bytes = &input[from..to];
-                if is_copy {
-                    pieces.copy(from as u64, to as u64).unwrap();
-                } else {
-                    pieces.literal(bytes).unwrap();
+                match step {
+                    0 => pieces.copy(from as u64, to as u64).unwrap(),
+                    1 => pieces.literal(bytes).unwrap(),
+                    _ => pieces.zeros(bytes.len() as u64).unwrap(),
                 }
-                expected.extend_from_slice(bytes);
+                match step {
+                    0 | 1 => expected.extend_from_slice(bytes),
+                    _ => expected.resize(expected.len() + bytes.len(), 0),
+                }
             }
             pieces.truncate(kept as u64);
             expected.truncate(kept);
