@@ -92,12 +92,16 @@ enum Piece {
     Copy { from: u64, len: u32 },
     /// Bytes of a block.
     Literal { block: u32, from: u32, len: u32 },
+    /// So many zeros.
+    Zeros { len: u32 },
 }
 
 impl Piece {
     fn len(&self) -> u64 {
         match self {
-            Self::Copy { len, .. } | Self::Literal { len, .. } => u64::from(*len),
+            Self::Copy { len, .. } | Self::Literal { len, .. } | Self::Zeros { len } => {
+                u64::from(*len)
+            }
         }
     }
 
@@ -123,6 +127,7 @@ impl Piece {
                 *from += count;
                 *len = len.saturating_sub(count);
             }
+            Self::Zeros { len } => *len = len.saturating_sub(count),
         }
         self
     }
@@ -195,6 +200,17 @@ impl Pieces {
         Ok(())
     }
 
+    /// Writes zeros in the place of bytes that nobody reads.
+    pub(super) fn zeros(&mut self, mut count: u64) -> Result<(), TooManyPieces> {
+        while count > 0 {
+            let added = count.min(u32::MAX.into());
+            self.push(Piece::Zeros { len: small(added) })?;
+            self.len += added;
+            count -= added;
+        }
+        Ok(())
+    }
+
     /// Everything of `after`, behind what is here. Together they may be more than one plan may have: see
     /// [`Self::is_full`].
     pub(super) fn append(&mut self, after: Self) {
@@ -220,6 +236,7 @@ impl Pieces {
         list.into_iter().try_for_each(|piece| match piece {
             Piece::Copy { from, len } => self.copy(from, from + u64::from(len)),
             Piece::Literal { .. } => self.literal(piece.of(&blocks)),
+            Piece::Zeros { len } => self.zeros(len.into()),
         })
     }
 
@@ -242,7 +259,9 @@ impl Pieces {
             self.len -= piece.len();
             let kept = small(len.saturating_sub(self.len));
             match &mut piece {
-                Piece::Copy { len, .. } | Piece::Literal { len, .. } => *len = kept,
+                Piece::Copy { len, .. } | Piece::Literal { len, .. } | Piece::Zeros { len } => {
+                    *len = kept;
+                }
             }
             if kept > 0 {
                 self.len += u64::from(kept);
@@ -330,6 +349,10 @@ impl<R: Read + Seek> Read for Replay<R> {
                     };
                     self.position = Some(from + read as u64);
                     read
+                }
+                Piece::Zeros { .. } => {
+                    target.fill(0);
+                    count
                 }
                 Piece::Literal { .. } => match piece.of(&self.blocks).read(target)? {
                     0 => return Err(ErrorKind::UnexpectedEof.into()),
