@@ -13,7 +13,8 @@ pub(super) fn tables() -> impl Iterator<Item = &'static Allowed> {
         .flatten()
 }
 
-/// A tag that a clean file may have, with the values that it may have, and why.
+/// A tag that a clean file may have, with the values that it may have, and why. `*` at its end stands for anything, `#`
+/// behind `IFD` for the number of a page.
 pub(super) struct Allowed {
     tag: &'static str,
     value: Values,
@@ -26,6 +27,10 @@ pub(super) enum Values {
     Of(&'static [&'static str]),
     /// A whole number.
     Number,
+    /// Several of these, with commas or semicolons between them.
+    List(&'static [&'static str]),
+    /// A time in seconds.
+    Seconds,
     /// Whole numbers with `x` between them.
     Size,
     /// Whole numbers with blanks between them.
@@ -40,14 +45,23 @@ impl Allowed {
     pub(super) fn matches(&self, tag: &str, value: &str) -> bool {
         let number =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let tag_fits = match self.tag.strip_suffix('*') {
-            Some(prefix) => tag.starts_with(prefix),
-            None => tag == self.tag,
+        let tag_fits = match (self.tag.strip_suffix('*'), self.tag.strip_prefix("IFD#")) {
+            (Some(prefix), _) => tag.starts_with(prefix),
+            (_, Some(name)) => tag
+                .strip_prefix("IFD")
+                .is_some_and(|page| page.strip_suffix(name).is_some_and(number)),
+            _ => tag == self.tag,
         };
         tag_fits
             && match self.value {
                 Values::Of(values) => values.contains(&value),
                 Values::Number => number(value),
+                Values::List(values) => {
+                    value.split([',', ';']).all(|one| values.contains(&one.trim()))
+                }
+                Values::Seconds => {
+                    value.strip_suffix(" s").is_some_and(|time| time.split('.').all(number))
+                }
                 Values::Size => value.split('x').all(number),
                 Values::Numbers => value.split(' ').all(number),
                 Values::Binary => value.starts_with("(Binary data "),
