@@ -279,14 +279,14 @@ impl<'a, 'b, R: Read + Seek> Gif<'a, 'b, R> {
             if len == 0 {
                 return Ok(true);
             }
-            if data.ended() {
-                self.found.insert(Found::Trailing);
-            }
             let len = usize::from(len);
             let window = self.input.window(len)?;
             let block = window.get(..len).unwrap_or(window);
             let whole = block.len() == len;
             data.block(whole.then_some(position), block);
+            if data.trails() {
+                self.found.insert(Found::Trailing);
+            }
             self.input.consume(len);
             if !whole {
                 return Ok(false);

@@ -55,7 +55,15 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
     let mut kept = Vec::new();
     for page in &pages {
         let (fields, data) = tiff.page_data(page)?;
-        kept.push((fields, data));
+        // a page whose data lies behind the end of a file that was cut off
+        if data.pieces.len() == 0 {
+            tiff.found.insert(Found::Other);
+        } else {
+            kept.push((fields, data));
+        }
+    }
+    if kept.is_empty() {
+        return Err(damaged());
     }
     let pieces = write::file(tiff.file.order(), kept).ok_or(Refusal::TooLarge { kind })?;
     Ok(Cleaned::new(kind, tiff.found, [Remains::SensorNoise, Remains::Picture], pieces))
@@ -212,9 +220,6 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
             page.fields(self.file.order())
         };
         self.spend(fields.iter().map(|field| field.outside() as u64).sum())?;
-        if data.pieces.len() == 0 {
-            return Err(damaged());
-        }
         Ok((fields, data))
     }
 }

@@ -13,7 +13,8 @@ pub(super) fn tables() -> impl Iterator<Item = &'static Allowed> {
         .flatten()
 }
 
-/// A tag that a clean file may have, with the values that it may have, and why.
+/// A tag that a clean file may have, with the values that it may have, and why. `*` at its end stands for anything, `#`
+/// behind `IFD` for the number of a page.
 pub(super) struct Allowed {
     tag: &'static str,
     value: Values,
@@ -26,6 +27,10 @@ pub(super) enum Values {
     Of(&'static [&'static str]),
     /// A whole number.
     Number,
+    /// Several of these, with commas or semicolons between them.
+    List(&'static [&'static str]),
+    /// A time in seconds.
+    Seconds,
     /// Whole numbers with `x` between them.
     Size,
     /// Whole numbers with blanks between them.
@@ -44,14 +49,14 @@ impl Allowed {
     pub(super) fn matches(&self, tag: &str, value: &str) -> bool {
         let number =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let tag_fits = match (self.tag.strip_suffix('*'), self.tag.strip_prefix("Track:")) {
-            (Some(prefix), _) => tag.starts_with(prefix),
-            // a film's tracks are numbered
-            (None, Some(name)) => tag
-                .strip_prefix("Track")
-                .and_then(|rest| rest.split_once(':'))
-                .is_some_and(|(track, rest)| number(track) && rest == name),
-            (None, None) => tag == self.tag,
+        let numbered = |rest: &str, end: &str| rest.strip_suffix(end).is_some_and(number);
+        let tag_fits = match self.tag.split_once(':') {
+            _ if self.tag.ends_with('*') => tag.starts_with(self.tag.trim_end_matches('*')),
+            // a film's tracks and a picture's pages are numbered
+            Some((group @ ("Track" | "IFD#"), name)) => tag
+                .strip_prefix(group.trim_end_matches('#'))
+                .is_some_and(|rest| numbered(rest, &format!(":{name}"))),
+            _ => tag == self.tag,
         };
         let digits = |text: &str, others: &str| {
             !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || others.contains(c))
@@ -60,6 +65,12 @@ impl Allowed {
             && match self.value {
                 Values::Of(values) => values.contains(&value),
                 Values::Number => number(value),
+                Values::List(values) => {
+                    value.split([',', ';']).all(|one| values.contains(&one.trim()))
+                }
+                Values::Seconds => {
+                    value.strip_suffix(" s").is_some_and(|time| time.split('.').all(number))
+                }
                 Values::Size => value.split('x').all(number),
                 Values::Numbers => value.split(' ').all(number),
                 Values::Measure => {

@@ -11,8 +11,9 @@ use crate::clean::{
 pub(super) struct Data {
     lzw: Lzw,
     ended: bool,
-    /// Bytes of all sub-blocks so far.
+    /// Bytes of all sub-blocks so far, and with those behind the end.
     len: u64,
+    seen: u64,
     /// The sub-blocks that stay whole.
     kept: Pieces,
     /// Those in which the stream may still turn out to have ended.
@@ -40,15 +41,17 @@ impl Data {
             lzw: Lzw::new(Form::Gif, depth, pixels),
             ended: false,
             len: 0,
+            seen: 0,
             kept: Pieces::default(),
             pending: VecDeque::new(),
             overrun: false,
         }
     }
 
-    /// Whether the stream has ended, so that no further sub-block belongs to it.
-    pub(super) const fn ended(&self) -> bool {
-        self.ended
+    /// Whether sub-blocks go on behind the stream and its end code.
+    pub(super) fn trails(&self) -> bool {
+        let end = self.lzw.consumed() + u64::from(self.lzw.end_code().1);
+        self.ended && self.seen > end.div_ceil(8)
     }
 
     pub(super) fn used(&self) -> &[bool] {
@@ -57,6 +60,7 @@ impl Data {
 
     /// Takes the sub-block whose length stands at `position`, or none that is right.
     pub(super) fn block(&mut self, position: Option<u64>, bytes: &[u8]) {
+        self.seen += bytes.len() as u64;
         if self.ended {
             return;
         }

@@ -178,6 +178,13 @@ fn values_with_freedom_are_written_one_way() {
 fn what_a_viewer_forgives_is_mended() {
     let whole = needed().concat();
     assert_eq!(cleaned(&whole[..whole.len() - 1]).unwrap().0, whole);
+    // an end code in a sub-block of its own is nothing that hides
+    let mut blocks = needed();
+    let (data, end) = (codes(&PIXELS), stream());
+    blocks[3] = frame(
+        &[sub_blocks(&data[..2], 9).split_last().unwrap().1, &sub_blocks(&end[2..], 9)].concat(),
+    );
+    assert_eq!(cleaned(&blocks.concat()).unwrap().1, BTreeSet::new());
     // no end code; in small sub-blocks, which stay
     for step in 1..4 {
         let mut blocks = needed();

@@ -149,7 +149,10 @@ impl Page {
         let Some(rows) = positive(Some(rows)) else {
             return Ok(None);
         };
-        if !known || !(1..=64).contains(&samples) || !(1..=2).contains(&planar) {
+        if !known {
+            return Err(unsupported());
+        }
+        if !(1..=64).contains(&samples) || !(1..=2).contains(&planar) {
             return Ok(None);
         }
         let own = [compression::NONE, compression::LZW, compression::OLD_JPEG, compression::JPEG];
