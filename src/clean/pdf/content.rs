@@ -51,10 +51,12 @@ impl Category {
     }
 }
 
+type Name = Rc<[u8]>;
+
 /// New names for what is used.
 pub(super) struct Names {
     source: Rc<Dict>,
-    known: HashMap<(Category, Rc<[u8]>), Option<Rc<[u8]>>>,
+    known: HashMap<(Category, Name), Option<Name>>,
     kept: HashMap<Category, Dict>,
     counts: HashMap<Category, usize>,
 }

@@ -53,12 +53,6 @@ struct Inherited {
     rotate: Object,
 }
 
-impl Default for Object {
-    fn default() -> Self {
-        Self::Null
-    }
-}
-
 pub(super) struct Walk<'a, 'w> {
     pub(super) file: File<'a, 'w>,
     pub(super) out: Writer,

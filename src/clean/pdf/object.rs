@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 /// An object. Copies share what is large.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Object {
+    #[default]
     Null,
     Bool(bool),
     Number(Decimal),
