@@ -1,4 +1,9 @@
-//! HWPX (KS X 6101, OWPML).
+//! HWPX (KS X 6101, OWPML): known, and refused.
+//!
+//! Its container is the one of OpenDocument and its parts are XML, so the same treatment fits: `Contents/header.xml` and
+//! `Contents/section*.xml` by an allow-list, `Contents/content.hpf`, `version.xml`, `settings.xml` and `META-INF/` written
+//! anew, `BinData/` cleaned, `Preview/`, `Scripts/` and `DocHistory/` dropped. Without a program that shows whether the
+//! outcome is still the same document, and without real files, no such list can be called right.
 
 use std::io::{Read, Seek};
 
