@@ -286,6 +286,9 @@ impl<'a> Part<'a> {
                 self.unwrap(Found::Active)
             }
             ("w", "fldSimple") => Fate::Keep,
+            ("x", "fileVersion") if element.get("", "appName") != Some("xl") => {
+                self.drop(Found::Software)
+            }
             ("w", "object") => {
                 element.name.local = "pict";
                 Fate::Keep
@@ -417,6 +420,7 @@ impl<'a> Part<'a> {
             ("w", _, "lvlText", "val") => name(),
             ("w", _, "lang" | "themeFontLang", _) => keep(values::is_language(value)),
             ("w", _, "fldSimple", "instr") => None,
+            ("w", _, "listEntry", "val") => name(),
             ("w", _, "compatSetting", "uri") => {
                 Some("http://schemas.microsoft.com/office/word".to_owned())
             }
@@ -484,6 +488,8 @@ impl<'a> Part<'a> {
                 _,
                 "r" | "ref" | "sqref" | "spans" | "topLeftCell" | "activeCell" | "r1" | "r2",
             ) => keep(values::is_cells(value)),
+            // that Excel made it, which is common to all: without it LibreOffice computes every cell anew
+            ("", "x", "fileVersion", name) => keep(name == "appName"),
             ("", "x", "sheet", "name")
             | ("", "x", "definedName", "name")
             | ("", "x", "table", "name" | "displayName") => name(),
@@ -764,6 +770,7 @@ impl Rules for Part<'_> {
             ) => {
                 self.shared.note_words(&text);
             }
+            ("c", "separator") if text.len() <= 8 => {}
             ("c", "f") => return Ok(Some(self.chart_reference(text))),
             ("w", "instrText") => {
                 let code = self.plan.fields.get(&place(open.name)).cloned().unwrap_or_default();
