@@ -13,6 +13,7 @@
 //! | revision identifiers, authors, dates, names and descriptions of shapes | dropped or empty |
 //! | identifiers of styles, slides, shapes | numbered |
 //! | names of styles | kept if Word's own |
+//! | languages | of those that are written alike in all countries, the country goes |
 //! | `mc:AlternateContent` | the first choice that is understood, else the fallback |
 //! | extensions (`extLst`) | dropped |
 //! | embedded objects | the picture that stands for them |
@@ -360,7 +361,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// A choice whose namespaces are all written, or the fallback after none.
+    /// A choice of shapes or groups, or the fallback after none. Canvases (`wpc`) have one in VML that more programs read.
     fn branch(&mut self, element: &Element<'_, '_>) -> Fate {
         let Some(chosen) = self.chosen.last_mut() else {
             return Fate::Drop;
@@ -369,7 +370,7 @@ impl<'a> Part<'a> {
             || element.get("", "Requires").is_some_and(|prefixes| {
                 prefixes
                     .split_whitespace()
-                    .all(|prefix| matches!(element.space_of(prefix), "wps" | "wpg" | "wpc"))
+                    .all(|prefix| matches!(element.space_of(prefix), "wps" | "wpg"))
             });
         if *chosen || !understood {
             return Fate::Drop;
@@ -418,7 +419,7 @@ impl<'a> Part<'a> {
             | ("w", _, "font", "name")
             | ("w", _, "sym", "font") => name(),
             ("w", _, "lvlText", "val") => name(),
-            ("w", _, "lang" | "themeFontLang", _) => keep(values::is_language(value)),
+            ("w", _, "lang" | "themeFontLang", _) => values::language(value),
             ("w", _, "fldSimple", "instr") => None,
             ("w", _, "listEntry", "val") => name(),
             ("w", _, "compatSetting", "uri") => {
@@ -451,7 +452,7 @@ impl<'a> Part<'a> {
             }
             ("", "a" | "p", _, "typeface") => name(),
             ("", "a", "buChar", "char") => keep(value.chars().count() <= 2),
-            ("", "a", _, "lang" | "altLang") => keep(values::is_language(value)),
+            ("", "a", _, "lang") => values::language(value),
             ("", "a", "font", "script") => keep(value.len() <= 4 && value.is_ascii()),
             (
                 "",
@@ -481,7 +482,7 @@ impl<'a> Part<'a> {
             | ("", "a", "ahXY" | "ahPolar", _)
             | ("", "a", "cxn", "ang") => keep(values::is_guide(value)),
             ("", "c", _, "formatCode") | ("", "x", "numFmt", "formatCode") => name(),
-            ("", "c", "lang", "val") => keep(values::is_language(value)),
+            ("", "c", "lang", "val") => values::language(value),
             (
                 "",
                 "x",
