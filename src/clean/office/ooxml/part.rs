@@ -707,6 +707,13 @@ impl Rules for Part<'_> {
         if read.is("x", "c") {
             self.is_shared_string = element.get("", "t") == Some("s");
         }
+        let code = self.plan.fields.get(&place(read)).filter(|_| read.is("w", "fldSimple"));
+        if let Some(code) = code {
+            // the code is written anew below
+            if element.remove("w", "instr").is_some_and(|instruction| *instruction != **code) {
+                self.found.insert(Found::Other);
+            }
+        }
         let parent = element.parent();
         let mut needed = false;
         let name = element.name;
@@ -730,9 +737,8 @@ impl Rules for Part<'_> {
             }
         });
         *element.attributes = attributes;
-        if read.is("w", "fldSimple") {
-            let code = self.plan.fields.get(&place(read)).cloned().unwrap_or_default();
-            element.set("w", "instr", code);
+        if let Some(code) = code {
+            element.set("w", "instr", code.clone());
         }
         Ok(if needed { Fate::Drop } else { Fate::Keep })
     }
