@@ -13,6 +13,7 @@
 //! | revision identifiers, authors, dates, names and descriptions of shapes | dropped or empty |
 //! | identifiers of styles, slides, shapes | numbered |
 //! | names of styles | kept if Word's own |
+//! | languages | of those that are written alike in all countries, the country goes |
 //! | `mc:AlternateContent` | the first choice that is understood, else the fallback |
 //! | extensions (`extLst`) | dropped |
 //! | embedded objects | the picture that stands for them |
@@ -286,6 +287,9 @@ impl<'a> Part<'a> {
                 self.unwrap(Found::Active)
             }
             ("w", "fldSimple") => Fate::Keep,
+            ("x", "fileVersion") if element.get("", "appName") != Some("xl") => {
+                self.drop(Found::Software)
+            }
             ("w", "object") => {
                 element.name.local = "pict";
                 Fate::Keep
@@ -357,7 +361,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// A choice whose namespaces are all written, or the fallback after none.
+    /// A choice of shapes or groups, or the fallback after none. Canvases (`wpc`) have one in VML that more programs read.
     fn branch(&mut self, element: &Element<'_, '_>) -> Fate {
         let Some(chosen) = self.chosen.last_mut() else {
             return Fate::Drop;
@@ -366,7 +370,7 @@ impl<'a> Part<'a> {
             || element.get("", "Requires").is_some_and(|prefixes| {
                 prefixes
                     .split_whitespace()
-                    .all(|prefix| matches!(element.space_of(prefix), "wps" | "wpg" | "wpc"))
+                    .all(|prefix| matches!(element.space_of(prefix), "wps" | "wpg"))
             });
         if *chosen || !understood {
             return Fate::Drop;
@@ -415,8 +419,9 @@ impl<'a> Part<'a> {
             | ("w", _, "font", "name")
             | ("w", _, "sym", "font") => name(),
             ("w", _, "lvlText", "val") => name(),
-            ("w", _, "lang" | "themeFontLang", _) => keep(values::is_language(value)),
+            ("w", _, "lang" | "themeFontLang", _) => values::language(value),
             ("w", _, "fldSimple", "instr") => None,
+            ("w", _, "listEntry", "val") => name(),
             ("w", _, "compatSetting", "uri") => {
                 Some("http://schemas.microsoft.com/office/word".to_owned())
             }
@@ -447,7 +452,7 @@ impl<'a> Part<'a> {
             }
             ("", "a" | "p", _, "typeface") => name(),
             ("", "a", "buChar", "char") => keep(value.chars().count() <= 2),
-            ("", "a", _, "lang" | "altLang") => keep(values::is_language(value)),
+            ("", "a", _, "lang") => values::language(value),
             ("", "a", "font", "script") => keep(value.len() <= 4 && value.is_ascii()),
             (
                 "",
@@ -477,13 +482,15 @@ impl<'a> Part<'a> {
             | ("", "a", "ahXY" | "ahPolar", _)
             | ("", "a", "cxn", "ang") => keep(values::is_guide(value)),
             ("", "c", _, "formatCode") | ("", "x", "numFmt", "formatCode") => name(),
-            ("", "c", "lang", "val") => keep(values::is_language(value)),
+            ("", "c", "lang", "val") => values::language(value),
             (
                 "",
                 "x",
                 _,
                 "r" | "ref" | "sqref" | "spans" | "topLeftCell" | "activeCell" | "r1" | "r2",
             ) => keep(values::is_cells(value)),
+            // that Excel made it, which is common to all: without it LibreOffice computes every cell anew
+            ("", "x", "fileVersion", name) => keep(name == "appName"),
             ("", "x", "sheet", "name")
             | ("", "x", "definedName", "name")
             | ("", "x", "table", "name" | "displayName") => name(),
@@ -700,6 +707,13 @@ impl Rules for Part<'_> {
         if read.is("x", "c") {
             self.is_shared_string = element.get("", "t") == Some("s");
         }
+        let code = self.plan.fields.get(&place(read)).filter(|_| read.is("w", "fldSimple"));
+        if let Some(code) = code {
+            // the code is written anew below
+            if element.remove("w", "instr").is_some_and(|instruction| *instruction != **code) {
+                self.found.insert(Found::Other);
+            }
+        }
         let parent = element.parent();
         let mut needed = false;
         let name = element.name;
@@ -723,9 +737,8 @@ impl Rules for Part<'_> {
             }
         });
         *element.attributes = attributes;
-        if read.is("w", "fldSimple") {
-            let code = self.plan.fields.get(&place(read)).cloned().unwrap_or_default();
-            element.set("w", "instr", code);
+        if let Some(code) = code {
+            element.set("w", "instr", code.clone());
         }
         Ok(if needed { Fate::Drop } else { Fate::Keep })
     }
@@ -764,6 +777,7 @@ impl Rules for Part<'_> {
             ) => {
                 self.shared.note_words(&text);
             }
+            ("c", "separator") if text.len() <= 8 => {}
             ("c", "f") => return Ok(Some(self.chart_reference(text))),
             ("w", "instrText") => {
                 let code = self.plan.fields.get(&place(open.name)).cloned().unwrap_or_default();

@@ -220,6 +220,8 @@ fn code(code: &str) -> Option<String> {
             }
             Some(written)
         }
+        // their state is in the field's data, which is kept of no other field
+        "FORMCHECKBOX" | "FORMDROPDOWN" => Some(format!(" {command} ")),
         // characters that are put together or above each other: the code is the content
         "EQ" | "SYMBOL" => Some(code.to_owned()),
         _ => None,

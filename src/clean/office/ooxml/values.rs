@@ -90,14 +90,30 @@ pub(super) fn is_guid(value: &str) -> bool {
         && value.bytes().all(|b| b.is_ascii_hexdigit() || b"{}-".contains(&b))
 }
 
-/// A language tag: letters and digits in short groups.
-pub(super) fn is_language(value: &str) -> bool {
-    let mut groups = value.split(['-', '_']);
-    let first = groups.next().unwrap_or_default();
-    value.is_ascii()
-        && (2..=3).contains(&first.len())
-        && value.len() <= 16
-        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+/// Countries that languages are given: where a text was written is nothing that its layout needs. Chinese stays as it is,
+/// since characters are drawn differently.
+const COUNTRIES: &[(&str, &str)] = &[
+    ("ar", "ar-SA"),
+    ("de", "de-DE"),
+    ("en", "en-US"),
+    ("es", "es-ES"),
+    ("fr", "fr-FR"),
+    ("it", "it-IT"),
+    ("nl", "nl-NL"),
+    ("pt", "pt-PT"),
+    ("ru", "ru-RU"),
+    ("sv", "sv-SE"),
+];
+
+/// A language tag as it is written; None if it is none.
+pub(super) fn language(value: &str) -> Option<String> {
+    let primary = value.split(['-', '_']).next().unwrap_or_default();
+    let is_tag = value.len() <= 16
+        && (2..=3).contains(&primary.len())
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    let primary = primary.to_ascii_lowercase();
+    let country = COUNTRIES.iter().find(|row| row.0 == primary).map(|row| row.1);
+    is_tag.then(|| country.unwrap_or(value).to_owned())
 }
 
 /// A VML style (VML §2.2.10): only properties of position, size and text flow, with plain values.
@@ -264,6 +280,8 @@ mod tests {
             style("width:1pt; jane:1;height:jane;font-family:\"Arial\""),
             "width:1pt;font-family:\"Arial\""
         );
-        assert!(is_language("zh-Hans-CN") && !is_language("janedoe"));
+        assert_eq!(language("en-GB").as_deref(), Some("en-US"));
+        assert_eq!(language("zh-TW").as_deref(), Some("zh-TW"));
+        assert_eq!(language("janedoe"), None);
     }
 }
