@@ -224,7 +224,7 @@ fn limits_hold() {
 #[test]
 fn a_cut_up_scan_is_refused_before_it_fills_memory() {
     let mut parts = needed();
-    parts[4].extend(b"\xff\xff\0".repeat(1 << 20));
+    parts[4].extend(b"\xff\xff\0".repeat(1_100_000));
     let refused = cleaned(&picture(&parts));
     assert!(matches!(refused, Err(CleanError::Refused(Refusal::TooLarge { .. }))));
 }
