@@ -233,7 +233,7 @@ impl<R: Read + Seek> Still<'_, '_, R> {
         alphas.sort_unstable();
         alphas.dedup_by_key(|(number, ..)| *number);
         for (number, of, alpha) in alphas {
-            if self.numbers.contains_key(&alpha) {
+            if self.numbers.contains_key(&alpha) || !self.meta.items.contains_key(&alpha) {
                 continue;
             }
             let kept = self.keep(alpha, 0)?;
