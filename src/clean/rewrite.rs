@@ -1,9 +1,13 @@
 //! A plan for a file that is changed in many small places.
 
+use zeroize::Zeroizing;
+
 use super::replay::{Pieces, TooManyPieces};
 
 /// Between two changes that lie closer together than this, bytes are written anew too: a piece costs more.
 const NEAR: usize = 2048;
+/// How large a piece that is written anew may become. None grows by being moved, so that all of them are wiped.
+const CHUNK: usize = 64 << 10;
 /// The most bytes that are written anew.
 const MOST_WRITTEN: u64 = 64 << 20;
 
@@ -11,20 +15,27 @@ const MOST_WRITTEN: u64 = 64 << 20;
 #[derive(Default)]
 pub(super) struct Rewrite {
     pieces: Pieces,
+    /// What is written and not yet among the pieces, at most [`CHUNK`].
+    fresh: Zeroizing<Vec<u8>>,
     written: u64,
     /// Where the run begins in the input, and its length.
     run: (u64, u64),
     /// Where in the input bytes would lie that go on from those kept last.
     next: u64,
     /// The run's bytes, while it is shorter than [`NEAR`] and follows a change.
-    near: Vec<u8>,
+    near: Zeroizing<Vec<u8>>,
     changed: bool,
 }
 
 impl Rewrite {
     /// Bytes so far.
     pub(super) fn len(&self) -> u64 {
-        self.pieces.len() + self.run.1
+        self.ended() + self.run.1
+    }
+
+    /// The same without the run.
+    fn ended(&self) -> u64 {
+        self.pieces.len() + self.fresh.len() as u64
     }
 
     /// Keeps `bytes`, which stand at `at` in the input.
@@ -41,6 +52,8 @@ impl Rewrite {
         self.run.1 += bytes.len() as u64;
         if self.changed {
             if self.near.len() + bytes.len() < NEAR {
+                let room = NEAR - self.near.len();
+                self.near.reserve_exact(room);
                 self.near.extend_from_slice(bytes);
             } else {
                 self.changed = false;
@@ -59,7 +72,7 @@ impl Rewrite {
 
     /// Takes back what was added after the plan was `len` bytes long.
     pub(super) fn truncate(&mut self, len: u64) {
-        match len.checked_sub(self.pieces.len()) {
+        match len.checked_sub(self.ended()) {
             Some(left) => {
                 self.next -= self.run.1.saturating_sub(left);
                 self.run.1 = self.run.1.min(left);
@@ -69,6 +82,8 @@ impl Rewrite {
                 self.run = (0, 0);
                 self.near.clear();
                 self.next = u64::MAX;
+                let fresh = len.saturating_sub(self.pieces.len());
+                self.fresh.truncate(usize::try_from(fresh).unwrap_or(usize::MAX));
                 self.pieces.truncate(len);
             }
         }
@@ -76,6 +91,7 @@ impl Rewrite {
 
     pub(super) fn finish(mut self) -> Result<Pieces, TooManyPieces> {
         self.end_run()?;
+        self.end_fresh()?;
         Ok(self.pieces)
     }
 
@@ -88,6 +104,9 @@ impl Rewrite {
             self.near.clear();
             return Ok(());
         }
+        if len > 0 {
+            self.end_fresh()?;
+        }
         self.pieces.copy(start, start + len)
     }
 
@@ -96,7 +115,25 @@ impl Rewrite {
         if self.written > MOST_WRITTEN {
             return Err(TooManyPieces);
         }
-        if bytes.is_empty() { Ok(()) } else { self.pieces.literal(bytes) }
+        for part in bytes.chunks(CHUNK) {
+            if self.fresh.len() + part.len() > CHUNK {
+                self.end_fresh()?;
+            }
+            let room = CHUNK - self.fresh.len();
+            self.fresh.reserve_exact(room);
+            self.fresh.extend_from_slice(part);
+        }
+        Ok(())
+    }
+
+    fn end_fresh(&mut self) -> Result<(), TooManyPieces> {
+        let piece = if self.fresh.len() > CHUNK / 2 {
+            std::mem::take(&mut self.fresh)
+        } else {
+            Zeroizing::new(self.fresh.to_vec())
+        };
+        self.fresh.clear();
+        self.pieces.made(piece)
     }
 }
 

@@ -127,7 +127,7 @@ fn top<R: Read + Seek>(
     found: &mut BTreeSet<Found>,
 ) -> Result<Meta, CleanError> {
     let mut meta = None;
-    let (len, mut parts) = (input.len(), 0);
+    let (len, mut parts, mut sequence) = (input.len(), 0, false);
     loop {
         let part = match boxes::next(input, len)? {
             Next::Box(part) => part,
@@ -147,13 +147,19 @@ fn top<R: Read + Seek>(
             b"mpvd" => {
                 found.insert(Found::Trailing);
             }
-            _ => {
+            name => {
+                sequence |= name == b"moov";
                 found.insert(Found::Other);
             }
         }
         input.seek(part.end)?;
     }
-    meta.ok_or_else(|| Refusal::Damaged { kind }.into())
+    match meta {
+        Some(meta) => Ok(meta),
+        // nothing but a sequence of pictures: a film
+        None if sequence => Err(Refusal::Unsupported { kind }.into()),
+        None => Err(Refusal::Damaged { kind }.into()),
+    }
 }
 
 /// What the picture is coded in.
@@ -227,7 +233,7 @@ impl<R: Read + Seek> Still<'_, '_, R> {
         alphas.sort_unstable();
         alphas.dedup_by_key(|(number, ..)| *number);
         for (number, of, alpha) in alphas {
-            if self.numbers.contains_key(&alpha) {
+            if self.numbers.contains_key(&alpha) || !self.meta.items.contains_key(&alpha) {
                 continue;
             }
             let kept = self.keep(alpha, 0)?;

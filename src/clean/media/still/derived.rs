@@ -52,3 +52,26 @@ fn written(head: &[u8], numbers: &[u32]) -> (Vec<u8>, u64) {
     }
     (bytes, sides.iter().map(|side| u64::from(*side)).product())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_take_the_room_they_need() {
+        let narrow = b"\0\0\0\x01\x04\0\x02\0".to_vec();
+        let wide = b"\0\x01\0\x01\0\0\x04\0\0\0\x02\0trailing";
+        assert_eq!(rewrite(*b"grid", wide, 2), Some((narrow.clone(), 1024 * 512)));
+        assert_eq!(rewrite(*b"grid", &narrow, 2), Some((narrow.clone(), 1024 * 512)));
+        assert_eq!(rewrite(*b"grid", &narrow, 3), None);
+        let large = b"\0\x01\0\x01\0\x01\x04\0\0\0\x02\0";
+        assert_eq!(rewrite(*b"grid", large, 2).map(|grid| grid.0), Some(large.to_vec()));
+        // an overlay of one picture, two to the left
+        let narrow = b"\0\0fillfill\0\x09\0\x08\xff\xfe\0\x01".to_vec();
+        let wide = b"\0\x01fillfill\0\0\0\x09\0\0\0\x08\xff\xff\xff\xfe\0\0\0\x01";
+        for overlay in [narrow.as_slice(), wide] {
+            assert_eq!(rewrite(*b"iovl", overlay, 1), Some((narrow.clone(), 72)));
+        }
+        assert_eq!(rewrite(*b"iovl", &narrow, 2), None);
+    }
+}

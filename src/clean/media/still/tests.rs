@@ -341,6 +341,17 @@ fn what_turns_a_picture_stays_in_order_and_in_lowest_terms() {
 }
 
 #[test]
+fn an_identity_has_no_data() {
+    let mut picture = bare();
+    picture.primary = 70;
+    picture.items.push(made(70, b"iden", &[0x83], b"").to(b"dimg", &[1]));
+    let (output, _) = cleaned(&picture.file()).unwrap();
+    assert!(output.ends_with(&[b"\0\0\0\x13mdat", unit(IDR).as_slice()].concat()));
+    assert!(memchr::memmem::find(&output, b"\0\x02\0\x01\0\0\0\0").is_some());
+    assert_eq!(cleaned(&output).unwrap(), (output, BTreeSet::new()));
+}
+
+#[test]
 fn what_cannot_be_shown_is_refused() {
     let change = |change: fn(&mut Picture)| {
         let mut picture = bare();

@@ -79,10 +79,12 @@ fn meta(chosen: &Chosen, media_start: u32) -> Option<Vec<u8>> {
                 (0, at, *length)
             }
         };
-        // construction method, data reference, one extent
-        locations.extend([0, construction, 0, 0, 0, 1]);
-        locations.extend(at.to_be_bytes());
-        locations.extend(length.to_be_bytes());
+        // construction method, data reference, one extent; none where there is no data, as of `iden`
+        locations.extend([0, construction, 0, 0, 0, u8::from(length > 0)]);
+        if length > 0 {
+            locations.extend(at.to_be_bytes());
+            locations.extend(length.to_be_bytes());
+        }
     }
     let mut parts = vec![
         boxed(b"hdlr", &[HANDLER]),
