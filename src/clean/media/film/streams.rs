@@ -312,7 +312,7 @@ mod tests {
         bits.put(0x0061_6263, 24);
         bits.put(0b001_0101, 7);
         let emptied = aac_beginning(&bits.bytes).unwrap();
-        assert_eq!(emptied, [0b1100_0110, 0, 0, bits.bytes[3] & 0x7f]);
+        assert_eq!(emptied, [0b1100_0110, 0, 0, bits.bytes[3] & 1]);
         assert_eq!(aac_beginning(&[&emptied, &bits.bytes[4..]].concat()), None);
         // dynamic range control is needed
         let mut bits = BitsOut::default();
