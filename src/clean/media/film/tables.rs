@@ -299,7 +299,8 @@ impl<R: Read + Seek> Film<'_, '_, R> {
                 if fields.array::<4>()? != kind {
                     return None;
                 }
-                let default = if version == 1 { fields.u32()? } else { length as u32 };
+                let default =
+                    if version == 1 { fields.u32()? } else { u32::try_from(length).ok()? };
                 if version > 1 {
                     fields.u32()?;
                 }

@@ -53,7 +53,9 @@ impl Camera {
         let (mut first, mut second) = (Vec::new(), Vec::new());
         if self.has_text() {
             first.extend(nal(&[9, 0xf0]));
-            first.extend(nal(&[&[6, 5, 27], &[9; 16], &self.text[..11], &[0x80]].concat()));
+            first.extend(nal(
+                &[[6, 5, 27].as_slice(), &[9; 16], &self.text[..11], &[0x80]].concat()
+            ));
             second.extend(nal(&private));
             second.extend(nal(&[&[12], self.text.as_slice(), &[0x80]].concat()));
         }
