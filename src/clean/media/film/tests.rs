@@ -370,6 +370,16 @@ fn a_film_that_ends_early_loses_what_is_not_whole() {
     assert_eq!(cleaned(&output).unwrap().0, output);
 }
 
+#[test]
+fn samples_that_no_chunk_holds_are_none() {
+    let mut file = CLEAN.file();
+    let at = memchr::memmem::find(&file, b"stco").unwrap();
+    file[at] = b'x';
+    let (output, _) = cleaned(&file).unwrap();
+    assert!(contains(&output, &boxed(b"stsz", &[&words(&[0, 0, 0])])));
+    assert_eq!(cleaned(&output).unwrap(), (output, BTreeSet::new()));
+}
+
 proptest! {
     #[test]
     fn films_that_differ_in_metadata_become_the_same(
