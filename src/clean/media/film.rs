@@ -107,3 +107,6 @@ impl<R: Read + Seek> Film<'_, '_, R> {
         Ok(self.input.window(8)?.get(4..8) == Some(b"mdat".as_slice()))
     }
 }
+
+#[cfg(test)]
+mod tests;

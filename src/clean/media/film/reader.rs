@@ -115,7 +115,10 @@ impl<'a, 'i, R: Read + Seek> Film<'a, 'i, R> {
     pub(super) fn hold(&mut self, rows: u64) -> Result<(), CleanError> {
         let rows = u32::try_from(rows).ok().and_then(|rows| self.rows.checked_add(rows));
         match rows {
-            Some(rows) if rows <= self.limits.parts => self.rows = rows,
+            // a row takes half a byte at least, and a sample that is shown one
+            Some(rows) if rows <= self.limits.parts && u64::from(rows) <= 2 * self.input.len() => {
+                self.rows = rows;
+            }
             _ => return Err(self.too_large()),
         }
         Ok(())

@@ -158,17 +158,16 @@ impl Av1Header {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let head = bytes.first()?;
         let kind = head >> 3 & 15;
-        let mut length = if head & 4 == 0 { 1 } else { 2 };
+        let length = if head & 4 == 0 { 1 } else { 2 };
         if head & 2 == 0 {
             return Some(Self { kind, length, payload: None });
         }
         let mut payload = 0;
-        for shift in (0..56).step_by(7) {
-            let byte = bytes.get(length)?;
-            length += 1;
-            payload |= u64::from(byte & 0x7f) << shift;
+        for index in 0..8 {
+            let byte = bytes.get(length + index)?;
+            payload |= u64::from(byte & 0x7f) << (7 * index);
             if byte & 0x80 == 0 {
-                return Some(Self { kind, length, payload: Some(payload) });
+                return Some(Self { kind, length: length + index + 1, payload: Some(payload) });
             }
         }
         None
@@ -312,7 +311,7 @@ mod tests {
         bits.put(0x0061_6263, 24);
         bits.put(0b001_0101, 7);
         let emptied = aac_beginning(&bits.bytes).unwrap();
-        assert_eq!(emptied, [0b1100_0110, 0, 0, bits.bytes[3] & 0x7f]);
+        assert_eq!(emptied, [0b1100_0110, 0, 0, bits.bytes[3] & 1]);
         assert_eq!(aac_beginning(&[&emptied, &bits.bytes[4..]].concat()), None);
         // dynamic range control is needed
         let mut bits = BitsOut::default();

@@ -198,7 +198,11 @@ impl<R: Read + Seek> Film<'_, '_, R> {
         let (table, wide) = match (named(tables, b"stco"), named(tables, b"co64")) {
             (Some(stco), _) => (stco, false),
             (None, Some(co64)) => (co64, true),
-            (None, None) => return Ok(()),
+            (None, None) => {
+                // nobody knows where they are
+                samples.truncate(0);
+                return Ok(());
+            }
         };
         let mut first = 0_u32;
         let mut run = 0;
@@ -299,7 +303,8 @@ impl<R: Read + Seek> Film<'_, '_, R> {
                 if fields.array::<4>()? != kind {
                     return None;
                 }
-                let default = if version == 1 { fields.u32()? } else { length as u32 };
+                let default =
+                    if version == 1 { fields.u32()? } else { u32::try_from(length).ok()? };
                 if version > 1 {
                     fields.u32()?;
                 }

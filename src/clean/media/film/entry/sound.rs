@@ -233,7 +233,7 @@ fn channel_layout(out: &mut Vec<u8>, payload: &[u8]) {
     };
     // at most as many as there are channels anywhere
     let labels: Option<Vec<u32>> = (0..count.min(64))
-        .map(|_| fields.array::<20>().map(|description| words::<5, 20>(description)))
+        .map(|_| fields.array::<20>().map(words::<5, 20>))
         .map(|description| description.and_then(|words| words.first().copied()))
         .collect();
     let Some(labels) = labels else {
