@@ -37,10 +37,13 @@ pub(crate) struct Folder {
     /// Files that are refused although the program opens them, by the beginning of their names, with the reason. They
     /// count as refused all the same where a kind has twenty files or more.
     pub(crate) refused: &'static [(&'static str, &'static str)],
+    /// Files that look otherwise afterwards, by the beginning of their names, with the reason: changes that were tracked,
+    /// for instance, are shown as they were accepted.
+    pub(crate) otherwise: &'static [(&'static str, &'static str)],
 }
 
 const fn folder(name: &'static str, family: Family) -> Folder {
-    Folder { name, family, refused: &[] }
+    Folder { name, family, refused: &[], otherwise: &[] }
 }
 
 /// In the order in which sources send them.

@@ -6,6 +6,7 @@
 //! | `sweep` | every real file: cleaned or refused with a reason; clean for good; nothing of it found by ExifTool |
 //! | `content` | the same pixels, frames, sounds, pages |
 //! | `canaries` | what is planted wherever a kind can hold it is found in no encoding |
+//! | `properties` | metadata makes no difference to what comes out |
 //! | `regressions` | what fuzzing has found stays mended |
 //! | `table` | `src/clean/KINDS.md`, with `SEALPOST_WRITE_TABLE=1` |
 //!
@@ -22,6 +23,7 @@ mod archive;
 mod canaries;
 mod content;
 mod kinds;
+mod properties;
 mod regressions;
 mod search;
 mod sweep;

@@ -245,6 +245,12 @@ fn judged(folder: &Folder, compared: &[&Compared<'_>], sweep: &[Swept]) -> Vec<S
         }
     }
     for (file, how) in &tally.different {
+        let name = file.file_name().unwrap().to_string_lossy();
+        let listed = folder.otherwise.iter().find(|(other, _)| name.starts_with(other));
+        if let Some((_, why)) = listed {
+            println!("  looks otherwise: {name}: {how}: {why}");
+            continue;
+        }
         wrong.push(format!("{}: {how}", file.display()));
     }
     let all = sweep.iter().filter(|file| file.folder.name == folder.name).count();
