@@ -69,6 +69,9 @@ pub(crate) fn contents(family: Family, files: &[PathBuf]) -> Vec<Option<Content>
 /// Every frame's pixels with its place, its time and how it is turned. ImageMagick's warnings do not count: a viewer shows
 /// such a picture.
 fn picture(file: &Path) -> Option<Content> {
+    if file.extension().is_some_and(|extension| extension == "heic") {
+        return heic(file);
+    }
     let mut command = Command::new("timeout");
     command.args([PATIENCE, "identify", "-quiet", "-format", "%# %[orientation] %g %T %D\n"]);
     let output = run(command.arg(file), "imagemagick");
@@ -77,6 +80,19 @@ fn picture(file: &Path) -> Option<Content> {
     let text = text.replace("TopLeft", "Undefined");
     let opened = output.status.success() && text.find(' ') == Some(64);
     opened.then(|| Content::Exact(text.into_bytes()))
+}
+
+/// A HEIC's pixels as they are decoded and turned. ImageMagick would compute others from them by a colour profile.
+fn heic(file: &Path) -> Option<Content> {
+    let folder = tempfile::tempdir().unwrap();
+    let pixels = folder.path().join("pixels.y4m");
+    let mut command = Command::new("timeout");
+    let output =
+        run(command.args([PATIENCE, "heif-convert"]).arg(file).arg(&pixels), "libheif-examples");
+    if !output.status.success() {
+        return None;
+    }
+    Some(Content::Exact(fs::read(pixels).ok()?))
 }
 
 fn streams(file: &Path) -> Option<Content> {

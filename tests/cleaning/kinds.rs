@@ -68,9 +68,18 @@ pub(crate) const FOLDERS: &[Folder] = &[
     folder("opus", Family::Stream),
     folder("flac", Family::Stream),
     folder("odt", Family::Office),
-    folder("ods", Family::Office),
+    Folder { refused: &[("1bbcc2e1753a", "it holds a macro")], ..folder("ods", Family::Office) },
     folder("odp", Family::Office),
-    folder("tif", Family::Picture),
+    Folder {
+        otherwise: &[
+            ("0a5a02fb888a", "a Photoshop layer, which ImageMagick counts as a page, is gone"),
+            (
+                "1ab53f3ec60c",
+                "old-style JPEG became JPEG of TIFF's supplement: decoders round otherwise",
+            ),
+        ],
+        ..folder("tif", Family::Picture)
+    },
     folder("epub", Family::Book),
     folder("zip", Family::Book),
     folder("hwpx", Family::Book),

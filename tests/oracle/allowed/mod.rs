@@ -39,6 +39,12 @@ pub(super) enum Values {
     Measure,
     /// Numbers with points and signs.
     Matrix,
+    /// Numbers, colours, and words of SVG's own.
+    Drawing,
+    /// A checksum.
+    Checksum,
+    /// Whatever begins so.
+    Prefix(&'static str),
     /// Bytes that are not text.
     Binary,
     /// Anything: said of the file on this disk, not of its bytes.
@@ -79,12 +85,116 @@ impl Allowed {
                         .iter()
                         .any(|unit| value.strip_suffix(unit).is_some_and(|n| digits(n, ".:-")))
                 }
+                Values::Drawing => is_drawing(value),
+                Values::Checksum => value.strip_prefix("0x").is_some_and(|digits| {
+                    digits.bytes().all(|digit| digit.is_ascii_hexdigit()) && digits.len() <= 8
+                }),
+                Values::Prefix(prefix) => value.starts_with(prefix),
                 Values::Matrix => value.split(' ').all(|value| digits(value, ".-")),
                 Values::Binary => value.starts_with("(Binary data "),
                 Values::Any => true,
             }
     }
 }
+
+/// Whether a value of an SVG attribute has no words but SVG's: commands of paths, units, names by number and those of
+/// [`SVG_WORDS`].
+fn is_drawing(value: &str) -> bool {
+    let mut words = value.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+    words.all(|word| {
+        let letters = word.trim_matches(|c: char| c.is_ascii_digit() || c == '-');
+        letters.len() <= 2
+            || SVG_WORDS.contains(&word)
+            || word.chars().all(|c| c.is_ascii_digit() || "MmLlHhVvCcSsQqTtAaZze-".contains(c))
+            || (word.len() <= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    })
+}
+
+/// Words that attributes of a drawing may have as their values.
+const SVG_WORDS: &[&str] = &[
+    "http",
+    "www",
+    "org",
+    "2000",
+    "1999",
+    "svg",
+    "xlink",
+    "matrix",
+    "translate",
+    "scale",
+    "rotate",
+    "skewX",
+    "skewY",
+    "rgb",
+    "rgba",
+    "url",
+    "none",
+    "inline",
+    "block",
+    "evenodd",
+    "nonzero",
+    "fill",
+    "fill-rule",
+    "fill-opacity",
+    "stroke",
+    "stroke-width",
+    "stroke-linejoin",
+    "stroke-linecap",
+    "stroke-dasharray",
+    "stroke-dashoffset",
+    "stroke-opacity",
+    "stroke-miterlimit",
+    "paint-order",
+    "markers",
+    "display",
+    "opacity",
+    "filter",
+    "stop-color",
+    "stop-opacity",
+    "color-interpolation-filters",
+    "sRGB",
+    "linearRGB",
+    "userSpaceOnUse",
+    "objectBoundingBox",
+    "reflect",
+    "repeat",
+    "pad",
+    "SourceGraphic",
+    "SourceAlpha",
+    "over",
+    "atop",
+    "xor",
+    "arithmetic",
+    "round",
+    "butt",
+    "square",
+    "miter",
+    "bevel",
+    "red",
+    "black",
+    "white",
+    "green",
+    "blue",
+    "yellow",
+    "gray",
+    "grey",
+    "orange",
+    "auto",
+    "visible",
+    "hidden",
+    "sans-serif",
+    "serif",
+    "monospace",
+    "normal",
+    "bold",
+    "italic",
+    "start",
+    "middle",
+    "end",
+    "xMidYMid",
+    "meet",
+    "slice",
+];
 
 const fn row(tag: &'static str, value: Values, why: &'static str) -> Allowed {
     Allowed { tag, value, why }

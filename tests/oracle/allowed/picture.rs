@@ -345,6 +345,16 @@ pub(super) const ALLOWED: &[Allowed] = &[
     row("IFD#:XResolution", Values::Of(&["1", "2", "4"]), "the shape of pixels, as a fax's"),
     row("IFD#:YResolution", Values::Of(&["1", "2", "4"]), "the shape of pixels, as a fax's"),
     row("IFD#:ResolutionUnit", Values::Of(&["None"]), "one value: only the shape is told"),
+    row(
+        "ExifTool:Warning",
+        Values::Of(&["[minor] Improper EXIF header"]),
+        "EXIF in WebP begins as TIFF does; ExifTool would have it begin as in a JPEG",
+    ),
+    row(
+        "ExifTool:Warning",
+        Values::Prefix("RawConv PreviewImage: Argument \""),
+        "ExifTool takes the strips of a page for one preview",
+    ),
 ];
 
 /// The ways to turn a picture that are not upright.

@@ -117,4 +117,15 @@ pub(super) const ALLOWED: &[Allowed] = &[
     row("RIFF:AvgBytesPerSec", Values::Number, "fmt: computed from the others"),
     row("RIFF:BitsPerSample", Values::Number, "fmt: decoding needs it"),
     row("RIFF:NumberOfSamples", Values::Number, "fact: counted"),
+    row(
+        "MPEG:CopyrightFlag",
+        Values::Of(&["true", "false"]),
+        "a bit of every frame's header, which encoders set; without it, checksums would change",
+    ),
+    row(
+        "MPEG:OriginalMedia",
+        Values::Of(&["true", "false"]),
+        "a bit of every frame's header, which encoders set; without it, checksums would change",
+    ),
+    row("ExifTool:Error", Values::Of(&["Unknown file type"]), "ExifTool does not know AMR"),
 ];
