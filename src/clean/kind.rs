@@ -266,18 +266,46 @@ fn ftyp_kind(brands: &[u8]) -> Kind {
 
 /// A ZIP archive whose first entry is a stored `mimetype` (OpenDocument part 2 §3.3, EPUB OCF §4.3).
 fn mimetype_kind(head: &[u8]) -> Kind {
-    let Some(b"mimetype") = head.get(30..38) else {
-        return Kind::Zip;
+    match head.get(30..38) {
+        Some(b"mimetype") => media_type_kind(head.get(38..).unwrap_or_default()),
+        _ => Kind::Zip,
+    }
+}
+
+/// The same, wherever the entry lies that begins with `entry`, also if it is deflated: readers forgive both (APPNOTE
+/// 4.3.7).
+fn packed_mimetype_kind(entry: &[u8]) -> Kind {
+    let number = |at: usize| {
+        let bytes = entry.get(at..)?.first_chunk::<2>()?;
+        Some(usize::from(u16::from_le_bytes(*bytes)))
     };
-    let at = head.get(38..).unwrap_or_default();
-    for (text, kind) in [
+    let data = || entry.get(30 + number(26)? + number(28)?..);
+    match (number(8), data()) {
+        (Some(0), Some(stored)) => media_type_kind(stored),
+        (Some(8), Some(deflated)) => {
+            // longer than any of them
+            let mut text = Vec::with_capacity(96);
+            // what follows the entry is no part of the stream: an error after the text does not matter
+            let _ = flate2::Decompress::new(false).decompress_vec(
+                deflated,
+                &mut text,
+                flate2::FlushDecompress::Sync,
+            );
+            media_type_kind(&text)
+        }
+        _ => Kind::Zip,
+    }
+}
+
+fn media_type_kind(text: &[u8]) -> Kind {
+    for (name, kind) in [
         (b"application/vnd.oasis.opendocument.text".as_slice(), Kind::Odt),
         (b"application/vnd.oasis.opendocument.spreadsheet", Kind::Ods),
         (b"application/vnd.oasis.opendocument.presentation", Kind::Odp),
         (b"application/epub+zip", Kind::Epub),
         (b"application/hwp+zip", Kind::Hwpx),
     ] {
-        if at.starts_with(text) {
+        if text.starts_with(name) {
             return kind;
         }
     }
@@ -336,7 +364,7 @@ fn zip_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
             return Ok(Kind::Zip);
         };
         input.seek(offset.into())?;
-        return Ok(mimetype_kind(input.window(HEAD)?));
+        return Ok(packed_mimetype_kind(input.window(HEAD)?));
     }
     Ok(match () {
         () if has(b"Contents/content.hpf") => Kind::Hwpx,
@@ -439,6 +467,29 @@ mod tests {
         ] {
             assert_eq!(kind(head), expected, "{head:?}");
         }
+    }
+
+    #[test]
+    fn a_mimetype_may_be_packed() {
+        let entry = |method: u8, data: &[u8]| {
+            let mut entry = b"PK\x03\x04\x14\0\0\0".to_vec();
+            entry.extend([method, 0]);
+            entry.extend([0; 16]);
+            entry.extend([8, 0, 2, 0]);
+            entry.extend(b"mimetype\0\0");
+            entry.extend(data);
+            entry.extend(b"PK\x03\x04");
+            entry
+        };
+        let text = b"application/vnd.oasis.opendocument.spreadsheet";
+        let mut packed = Vec::with_capacity(200);
+        flate2::Compress::new(flate2::Compression::fast(), false)
+            .compress_vec(text, &mut packed, flate2::FlushCompress::Finish)
+            .unwrap();
+        assert_eq!(packed_mimetype_kind(&entry(0, text)), Kind::Ods);
+        assert_eq!(packed_mimetype_kind(&entry(8, &packed)), Kind::Ods);
+        assert_eq!(packed_mimetype_kind(&entry(8, b"\xff")), Kind::Zip);
+        assert_eq!(packed_mimetype_kind(&entry(9, text)), Kind::Zip);
     }
 
     #[test]

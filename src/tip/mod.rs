@@ -289,6 +289,24 @@ mod tests {
         RawTip { message, language: Language::Korean, uncleanable, files }
     }
 
+    #[test]
+    fn documents_are_kept_in_memory_up_to_a_limit() {
+        let drawing: &[u8] = b"<svg xmlns=\"http://www.w3.org/2000/svg\"><rect/></svg>";
+        assert!(raw("", Uncleanable::LeaveOut, &[b"a text", drawing]).needs_memory().unwrap());
+        assert!(!raw("", Uncleanable::LeaveOut, &[b"a text"]).needs_memory().unwrap());
+
+        let examine = |held: &mut u64| {
+            examine(Box::new(Cursor::new(drawing.to_vec())), &Limits::default(), held).unwrap()
+        };
+        let mut held = 0;
+        assert!(matches!(examine(&mut held), Examined::Cleaned(_)));
+        assert!(held > 0);
+        held = MOST_HELD;
+        let refusal = Refusal::TooLarge { kind: Kind::Svg };
+        assert!(matches!(examine(&mut held), Examined::Refused { refusal: r, .. } if r == refusal));
+        assert_eq!(held, MOST_HELD);
+    }
+
     /// A cleaner that refuses what begins with `x`, and leaves the content's position anywhere.
     fn stand_in(mut content: Box<dyn Content>) -> io::Result<Examined> {
         let mut bytes = Vec::new();

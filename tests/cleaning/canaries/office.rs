@@ -259,7 +259,8 @@ fn odf(kind: &'static str, plain: &[u8]) -> Vec<Planted> {
         put(members, "manifest.rdf", format!("<?xml version=\"1.0\"?><a b=\"{}\"/>", next()));
         put(members, "zq/unknown.bin", next());
     });
-    let parts = Planted::new(kind, "parts", plain, bytes).with(canaries);
+    // the settings, of which those of the layout stay, are others
+    let parts = Planted::new(kind, "parts", plain, bytes).with(canaries).not_alike();
     vec![parts, around(kind, plain), in_every_part(kind, plain)]
 }
 

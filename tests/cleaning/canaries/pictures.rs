@@ -29,6 +29,9 @@ pub(super) fn planted() -> Vec<Planted> {
     planted
 }
 
+/// Tags by which a TIFF is decoded.
+const DECODING: &[&str] = &["Compression", "PhotometricInterpretation"];
+
 /// Everything that ExifTool calls writable, in one file of each kind. Tags of numbers and times refuse a canary; they get a
 /// time and a place, which the tables of allowed tags and values would not let pass.
 fn by_exiftool(folder: &Path, bases: &[(&'static str, Vec<u8>)]) -> Vec<Planted> {
@@ -40,7 +43,8 @@ fn by_exiftool(folder: &Path, bases: &[(&'static str, Vec<u8>)]) -> Vec<Planted>
         for (tags, group) in
             tags.iter().zip(["EXIF", "IPTC", "QuickTime", "PNG", "Photoshop", "XMP"])
         {
-            for tag in tags.iter().filter(|_| groups.contains(&group)) {
+            let harmless = |tag: &&String| !DECODING.contains(&tag.as_str());
+            for tag in tags.iter().filter(harmless).filter(|_| groups.contains(&group)) {
                 lines.push(format!("-{group}:{tag}={CANARY}{next:04}"));
                 next += 1;
             }
@@ -66,8 +70,6 @@ fn by_exiftool(folder: &Path, bases: &[(&'static str, Vec<u8>)]) -> Vec<Planted>
         "-GPSLongitudeRef=E",
         // what decoding needs stays as it was
         "-EXIF:Orientation#=1",
-        "-IFD0:Compression=",
-        "-IFD0:PhotometricInterpretation=",
     ] {
         lines.push(line.to_owned());
     }
