@@ -152,7 +152,8 @@ fn words(file: &Path) -> Option<Content> {
     for member in archive::read(&fs::read(file).unwrap())? {
         let name = member.name.to_ascii_lowercase();
         let text = String::from_utf8_lossy(&member.bytes);
-        if [".xhtml", ".html", ".htm"].iter().any(|ending| name.ends_with(ending)) {
+        let is_page = name.ends_with(".xml") && text.contains("<body");
+        if is_page || [".xhtml", ".html", ".htm"].iter().any(|ending| name.ends_with(ending)) {
             let body = text.find("<body").map_or(&*text, |at| &text[at..]);
             texts.push(without_tags(body).into_bytes());
         } else if name.contains("section") && name.ends_with(".xml") {
