@@ -43,6 +43,15 @@ impl MovingClock {
         self.folder.path().join("hands")
     }
 
+    /// The variables by which a program sees a clock that is ahead of the right one by so much (`+8d`), however this
+    /// one stands.
+    pub(crate) fn ahead(&self, by: &str) -> Vec<(&'static str, OsString)> {
+        let mut environment = self.environment();
+        environment.retain(|(name, _)| *name != "FAKETIME_TIMESTAMP_FILE");
+        environment.push(("FAKETIME", by.into()));
+        environment
+    }
+
     /// The variables by which a program sees this clock. Only the time of day is moved: waiting
     /// takes as long as ever.
     pub(crate) fn environment(&self) -> Vec<(&'static str, OsString)> {

@@ -153,14 +153,6 @@ impl Newsroom {
         self.serve_as(Command::new(program("gateway")))
     }
 
-    /// Starts the gateway with a clock that is ahead by so much (`+8d`); none without faketime.
-    pub(crate) fn serve_ahead(&self, by: &str) -> Option<Gateway> {
-        let is_there = Command::new("faketime").arg("--version").output().is_ok();
-        let mut command = Command::new("faketime");
-        command.args(["-m", "-f", by, program("gateway")]);
-        is_there.then(|| self.serve_as(command))
-    }
-
     /// Starts the gateway by `command`, to which `serve --config …` is added: another build of it,
     /// or the same one under a tracer. What it says on stderr goes to `gateway.log`.
     pub(crate) fn serve_as(&self, command: Command) -> Gateway {

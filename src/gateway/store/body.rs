@@ -3,26 +3,19 @@
 use std::{
     fs::File,
     io::{self, Read},
-    num::NonZeroU64,
     sync::{Arc, Weak},
 };
 
 use bytes::Bytes;
 use ring::digest::{Context, SHA256};
-use rustix::fs::{Advice, fadvise};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{
-    file_store::Inner,
-    header::{self, EnvelopeHeader},
-};
+use super::{file_store::Inner, header::EnvelopeHeader};
 
 /// What is handed out at once.
 const PIECE: usize = 64 << 10;
 /// What is read at once.
-const BLOCK: usize = 1 << 20;
-/// How much further the disk is asked to read while a block is summed up.
-const AHEAD: NonZeroU64 = NonZeroU64::new(4 << 20).unwrap();
+const BLOCK: usize = 512 << 10;
 
 /// Where a body's bytes come from, block by block.
 pub trait Blocks: Send + 'static {
@@ -36,10 +29,14 @@ pub trait Blocks: Send + 'static {
     fn left(&self) -> u64;
 }
 
+/// What is done with each block once it is read, and before it is handed out (blocking). An error takes the place of the
+/// block.
+type Check = Box<dyn FnMut(&[u8]) -> io::Result<()> + Send>;
+
 /// A piece-by-piece reader of a stored age file, or of a range of it.
 ///
-/// While a block of it is handed out, the next one is read and summed up. An envelope that is
-/// deleted meanwhile can be read to its end.
+/// While a block of it is handed out, the next one is summed up and the one after it is read. An
+/// envelope that is deleted meanwhile can be read to its end.
 pub struct StoredBody {
     len: u64,
     sha256: [u8; 32],
@@ -52,20 +49,37 @@ pub struct StoredBody {
 
 enum Next {
     /// Nothing was asked for yet.
-    Unread(Box<dyn Blocks>),
-    /// On its way.
-    Reading(JoinHandle<io::Result<(Bytes, Box<dyn Blocks>)>>),
+    Unread(Box<dyn Blocks>, Option<Check>),
+    OnItsWay(JoinHandle<io::Result<Checked>>),
     /// After the last block, or after a failure.
     Nothing,
 }
+
+/// A block that may be handed out, and what comes after it.
+struct Checked {
+    block: Bytes,
+    check: Option<Check>,
+    after: Option<Reading>,
+}
+
+type Reading = JoinHandle<io::Result<(Bytes, Box<dyn Blocks>)>>;
 
 impl StoredBody {
     /// A body of these blocks; `sha256` is that of the whole age file. `store` is held until the
     /// body is dropped, which `blocks` should not do: one may be read for nobody any more.
     pub fn new(blocks: impl Blocks, sha256: [u8; 32], store: impl Send + Sync + 'static) -> Self {
+        Self::checked(blocks, None, sha256, Box::new(store))
+    }
+
+    fn checked(
+        blocks: impl Blocks,
+        check: Option<Check>,
+        sha256: [u8; 32],
+        store: Box<dyn Send + Sync>,
+    ) -> Self {
         let len = blocks.left();
-        let next = if len > 0 { Next::Unread(Box::new(blocks)) } else { Next::Nothing };
-        Self { len, sha256, block: Bytes::new(), next, _store: Box::new(store) }
+        let next = if len > 0 { Next::Unread(Box::new(blocks), check) } else { Next::Nothing };
+        Self { len, sha256, block: Bytes::new(), next, _store: store }
     }
 
     /// The next piece, of 1 to 65,536 bytes; `None` after the last.
@@ -76,15 +90,15 @@ impl StoredBody {
     /// or when the future was dropped, nothing more can be read.
     pub async fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
         if self.block.is_empty() {
-            let reading = match std::mem::replace(&mut self.next, Next::Nothing) {
-                Next::Unread(blocks) => read(blocks),
-                Next::Reading(reading) => reading,
+            let on_its_way = match std::mem::replace(&mut self.next, Next::Nothing) {
+                Next::Unread(blocks, check) => bring(read(blocks), check),
+                Next::OnItsWay(next) => next,
                 Next::Nothing => return Ok(None),
             };
-            let (block, blocks) = reading.await.map_err(io::Error::other)??;
+            let Checked { block, check, after } = on_its_way.await.map_err(io::Error::other)??;
             self.block = block;
-            if blocks.left() > 0 {
-                self.next = Next::Reading(read(blocks));
+            if let Some(reading) = after {
+                self.next = Next::OnItsWay(bring(reading, check));
             }
         }
         let length = self.block.len().min(PIECE);
@@ -107,8 +121,22 @@ impl StoredBody {
     }
 }
 
-fn read(mut blocks: Box<dyn Blocks>) -> JoinHandle<io::Result<(Bytes, Box<dyn Blocks>)>> {
-    tokio::task::spawn_blocking(move || Ok((blocks.next_block()?, blocks)))
+fn read(mut blocks: Box<dyn Blocks>) -> Reading {
+    spawn_blocking(move || Ok((blocks.next_block()?, blocks)))
+}
+
+/// Checks a block once it is read, the next one being read meanwhile.
+fn bring(reading: Reading, check: Option<Check>) -> JoinHandle<io::Result<Checked>> {
+    tokio::spawn(async move {
+        let (block, blocks) = reading.await.map_err(io::Error::other)??;
+        let after = (blocks.left() > 0).then(|| read(blocks));
+        let Some(mut check) = check else {
+            return Ok(Checked { block, check: None, after });
+        };
+        let checking = spawn_blocking(move || check(&block).map(|()| (block, check)));
+        let (block, check) = checking.await.map_err(io::Error::other)??;
+        Ok(Checked { block, check: Some(check), after })
+    })
 }
 
 /// Reads `len` bytes from where `file` stands; `whole` if that is all of the body.
@@ -119,41 +147,22 @@ pub(super) fn of_file(
     len: u64,
     whole: bool,
 ) -> StoredBody {
-    let sum = whole.then(|| Context::new(&SHA256));
     let sha256 = header.sha256;
-    let blocks = FileBlocks { store: Arc::downgrade(store), file, header, left: len, sum };
-    StoredBody::new(blocks, sha256, Arc::clone(store))
+    let check = whole.then(|| sum_up(Arc::downgrade(store), header, len));
+    let blocks = FileBlocks { file, left: len };
+    StoredBody::checked(blocks, check, sha256, Box::new(Arc::clone(store)))
 }
 
 struct FileBlocks {
-    store: Weak<Inner>,
     file: File,
-    header: EnvelopeHeader,
     left: u64,
-    /// only of a body that is read whole
-    sum: Option<Context>,
 }
 
 impl Blocks for FileBlocks {
     fn next_block(&mut self) -> io::Result<Bytes> {
         let mut block = vec![0; usize::try_from(self.left).map_or(BLOCK, |left| left.min(BLOCK))];
-        let at = self.header.entry.bytes.saturating_sub(self.left) + header::LEN_U64;
-        // only advice: to a range that does not go to the end, the wrong one
-        let _ = fadvise(&self.file, at + block.len() as u64, Some(AHEAD), Advice::WillNeed);
         self.file.read_exact(&mut block)?;
         self.left -= block.len() as u64;
-        if let Some(sum) = &mut self.sum {
-            sum.update(&block);
-        }
-        if self.left == 0 && self.sum.take().is_some_and(|sum| self.differs(sum)) {
-            if let Some(store) = self.store.upgrade() {
-                store.quarantine_envelope(self.header.entry.id, "its body's checksum is wrong");
-            }
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the envelope is damaged; throw away what was read of it",
-            ));
-        }
         Ok(block.into())
     }
 
@@ -162,8 +171,21 @@ impl Blocks for FileBlocks {
     }
 }
 
-impl FileBlocks {
-    fn differs(&self, sum: Context) -> bool {
-        sum.finish().as_ref() != self.header.sha256
-    }
+/// Sums a whole body of `left` bytes up, and sends the envelope to quarantine if it is not what was stored.
+fn sum_up(store: Weak<Inner>, header: EnvelopeHeader, mut left: u64) -> Check {
+    let mut sum = Context::new(&SHA256);
+    Box::new(move |block| {
+        sum.update(block);
+        left = left.saturating_sub(block.len() as u64);
+        if left > 0 || sum.clone().finish().as_ref() == header.sha256 {
+            return Ok(());
+        }
+        if let Some(store) = store.upgrade() {
+            store.quarantine_envelope(header.entry.id, "its body's checksum is wrong");
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the envelope is damaged; throw away what was read of it",
+        ))
+    })
 }

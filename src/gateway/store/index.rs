@@ -8,7 +8,10 @@ use std::{
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -23,6 +26,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it may take to close; what it has not written then is found missing at opening.
 const CLOSING: Duration = Duration::from_secs(10);
+/// So many inserts may wait for the index's thread; the next one waits for them.
+const UNHEARD: usize = 4_096;
 /// Written before every value; another one means an index to be made anew.
 const VERSION: u8 = 1;
 
@@ -42,6 +47,8 @@ pub(super) enum IndexError {
 /// A handle to the thread that owns sled. Dropping it writes the index out, if sled still can.
 pub(super) struct Index {
     jobs: mpsc::Sender<Job>,
+    /// inserts that nobody has waited for since the last answer
+    unheard: AtomicUsize,
     /// how long it may take for one answer before it counts as hanging
     patience: Duration,
 }
@@ -88,12 +95,25 @@ impl Index {
                 }
             })
             .map_err(IndexError::Thread)?;
-        wait(&answer, patience).map(|()| Self { jobs, patience })
+        wait(&answer, patience).map(|()| Self { jobs, unheard: AtomicUsize::new(0), patience })
     }
 
+    /// Inserts without waiting: whatever is asked afterwards sees it, and whatever is asked after a failure fails.
     pub(super) fn insert(&self, entry: &Entry) -> Result<(), IndexError> {
         let (key, value) = (entry.id.0, encode(entry));
-        self.run(move |db| Ok(db.insert(key, value).map(drop)?))
+        if self.unheard.fetch_add(1, Ordering::Relaxed) >= UNHEARD {
+            return self.run(move |db| Ok(db.insert(key, value).map(drop)?));
+        }
+        let job = move |db: &sled::Db| match guarded(|| Ok(db.insert(key, value)?)) {
+            Ok(_) => Outcome::Sound,
+            Err(_) => Outcome::Failed,
+        };
+        self.jobs.send(Job::Run(Box::new(job))).map_err(|_| IndexError::Damaged)
+    }
+
+    /// Fails if anything before has failed.
+    pub(super) fn answers(&self) -> Result<(), IndexError> {
+        self.run(|_| Ok(()))
     }
 
     /// Inserts many at once.
@@ -145,7 +165,9 @@ impl Index {
             outcome
         });
         self.jobs.send(Job::Run(job)).map_err(|_| IndexError::Damaged)?;
-        wait(&answer, self.patience)
+        let answer = wait(&answer, self.patience)?;
+        self.unheard.store(0, Ordering::Relaxed);
+        Ok(answer)
     }
 
     /// Writes the index out and closes it; true if both could be done in time.
@@ -258,7 +280,7 @@ mod tests {
     use crate::gateway::store::suite::TODAY;
 
     /// Short enough to be waited for; what hangs in these tests hangs for as long as they run.
-    const SHORT: Duration = Duration::from_millis(50);
+    const SHORT: Duration = Duration::from_secs(1);
 
     /// Something for sled to hang in until the sender is dropped.
     fn endless() -> (mpsc::Sender<()>, impl FnOnce(&sled::Db) -> Result<(), IndexError> + Send) {
@@ -267,6 +289,11 @@ mod tests {
             let _ = forever.recv();
             Ok(())
         })
+    }
+
+    fn test_entry(number: u8) -> Entry {
+        let class = SizeClass::from_index(0).unwrap();
+        Entry { id: TipId([number; 16]), class, day: TODAY, epoch: Epoch(1), bytes: 1 }
     }
 
     #[expect(clippy::panic, reason = "as sled does")]
@@ -294,16 +321,40 @@ mod tests {
         assert!(index.close(), "it was only slow");
     }
 
+    #[test]
+    fn an_insert_that_failed_is_noticed_by_the_next_question() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::open(folder.path()).unwrap();
+        assert!(index.answers().is_ok());
+        let failing = Box::new(|_: &sled::Db| Outcome::Failed);
+        index.jobs.send(Job::Run(failing)).unwrap();
+        assert!(matches!(index.answers(), Err(IndexError::Damaged)));
+    }
+
+    #[test]
+    fn inserts_wait_when_too_many_are_unheard() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::open(folder.path()).unwrap();
+        index.unheard.store(UNHEARD - 1, Ordering::Relaxed);
+        let unheard = || index.unheard.load(Ordering::Relaxed);
+        index.insert(&test_entry(1)).unwrap();
+        assert_eq!(unheard(), UNHEARD);
+        index.insert(&test_entry(2)).unwrap();
+        assert_eq!(unheard(), 0);
+        assert_eq!(index.page(None, 10).unwrap().len(), 2);
+    }
+
     /// An index that fails while the store serves is off, lists are whole all the same, and mending
     /// makes it anew; so does opening.
     async fn a_store_does_without(
+        prepare: impl FnOnce(&FileStore),
         fail: impl FnOnce(&Index) -> Result<(), IndexError>,
         reason: &str,
     ) {
         let place = Folder::new();
         let store = place.open();
         put_some(&store, 5).await;
-        be_impatient(&store);
+        prepare(&store);
         let listed = store.list(None, 10).await.unwrap();
         assert!(store.0.with_index(fail).is_none());
         assert!(store.0.with_index(|_| Ok(())).is_none(), "it is off");
@@ -329,12 +380,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_does_without_an_index_that_panics() {
-        a_store_does_without(|index| index.run(panicking), "it is damaged").await;
+        a_store_does_without(|_| {}, |index| index.run(panicking), "it is damaged").await;
     }
 
     #[tokio::test]
     async fn a_store_does_without_an_index_that_hangs() {
         let (_keep, hang) = endless();
-        a_store_does_without(|index| index.run(hang), "it does not answer").await;
+        a_store_does_without(be_impatient, |index| index.run(hang), "it does not answer").await;
     }
 }

@@ -115,6 +115,8 @@ impl Inner {
         };
         self.retry_unreadable();
         let mut slot = lock(&self.index);
+        // an insert that failed is noticed by the next question
+        self.ask(&mut slot, Index::answers);
         if slot.open.is_some() {
             return Ok(());
         }
