@@ -205,11 +205,7 @@ impl Rewriter<'_, '_, '_, '_> {
             b"Tf" => self.font(operands)?,
             b"Tj" | b"TJ" | b"'" | b"\"" => self.text(operator, operands),
             b"BMC" | b"BDC" => self.begin_marked(operands)?,
-            b"EMC" => {
-                if self.marked.pop() == Some(true) {
-                    self.hidden -= 1;
-                }
-            }
+            b"EMC" => self.hidden -= usize::from(self.marked.pop() == Some(true)),
             b"MP" | b"DP" => self.walk.find(Found::Other),
             _ => {}
         }

@@ -194,7 +194,7 @@ impl<'w, 'l> Drawing<'w, 'l> {
         let mut bytes = Zeroizing::new(percent_decoded(data));
         if declared.trim_end().to_ascii_lowercase().ends_with(";base64") {
             bytes.retain(|byte| !byte.is_ascii_whitespace() && *byte != b'=');
-            while bytes.len() % 4 != 0 {
+            while !bytes.len().is_multiple_of(4) {
                 bytes.push(b'=');
             }
             match BASE64.decode(&bytes) {

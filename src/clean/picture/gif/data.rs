@@ -67,11 +67,13 @@ impl Data {
         self.ended = self.lzw.feed(bytes).is_some();
         self.pending.push_back(Block { position, start: self.len, bytes: bytes.to_vec() });
         self.len += bytes.len() as u64;
-        let stays =
-            |block: &mut Block| block.position.is_some() && block.end_bit() <= self.lzw.consumed();
-        while let Some(block) = self.pending.pop_front_if(stays) {
-            let start = block.position.unwrap_or_default();
+        while let Some(block) = self.pending.front() {
+            let Some(start) = block.position.filter(|_| block.end_bit() <= self.lzw.consumed())
+            else {
+                break;
+            };
             self.overrun |= self.kept.copy(start, start + 1 + block.bytes.len() as u64).is_err();
+            self.pending.pop_front();
         }
     }
 

@@ -182,7 +182,7 @@ fn nothing_planted_in_any_field_or_between_survives() {
     let clean_one = cleaned(&file(&[(grey(), strips())], b"")).unwrap().0;
     for words in [canary.as_slice(), &wide] {
         for (planted, found) in places(words) {
-            let fields = with(&grey(), &[planted.clone()]);
+            let fields = with(&grey(), std::slice::from_ref(&planted));
             let (output, told) = cleaned(&file(&[(fields, strips())], words)).unwrap();
             assert_eq!(output, clean_one, "{planted:?}");
             assert!(found.is_none_or(|found| told.contains(&found)), "{planted:?} {told:?}");
@@ -275,7 +275,7 @@ fn jpeg_within_is_cleaned_too() {
         ],
     );
     let dirty = [jpeg(planted).as_slice(), b"secret"].concat();
-    assert_eq!(kept(&fields, &[dirty.clone()]), [jpeg(b"")]);
+    assert_eq!(kept(&fields, std::slice::from_ref(&dirty)), [jpeg(b"")]);
     let output = cleaned(&file(&[(fields, vec![dirty])], b"")).unwrap().0;
     assert!(memchr::memmem::find(&output, b"secret").is_none());
     assert!(memchr::memmem::find(&output, &[1; 64]).is_some());
@@ -386,7 +386,7 @@ fn broken_files_are_refused_and_none_grows() {
         short(tag::ROWS, &[0]),
         short(tag::BITS, &[0]),
     ] {
-        let file = file(&[(with(&grey(), &[changed.clone()]), strips())], b"");
+        let file = file(&[(with(&grey(), std::slice::from_ref(&changed)), strips())], b"");
         assert_eq!(refusal(&file), Some(Refusal::Damaged { kind: Kind::Tiff }), "{changed:?}");
     }
     // a thousand strips that are all the same range
@@ -465,7 +465,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
     ) {
         let fields = with(&grey(), &[short(tag::COMPRESSION, &[compression]), text(271, b"somebody")]);
-        let strips = if compression < 6 || compression > 7 {
+        let strips = if !(6..=7).contains(&compression) {
             vec![strip.clone(), strip]
         } else {
             vec![jpeg(b"")]
