@@ -26,8 +26,7 @@ fn metadata_makes_no_difference() {
     let folder = empty_folder("changed");
     let mut changed = Vec::new();
     for kind in TAGGED {
-        changed
-            .extend(smallest(sweep, kind).into_iter().map(|file| (file, copied(&file, &folder))));
+        changed.extend(smallest(sweep, kind).into_iter().map(|file| (file, copied(file, &folder))));
     }
     tag(&changed.iter().map(|(_, path)| path.clone()).collect::<Vec<_>>());
     for kind in PACKED {

@@ -36,7 +36,7 @@ const DECODING: &[&str] = &["Compression", "PhotometricInterpretation"];
 /// time and a place, which the tables of allowed tags and values would not let pass.
 fn by_exiftool(folder: &Path, bases: &[(&'static str, Vec<u8>)]) -> Vec<Planted> {
     let groups = ["EXIF:All", "IPTC:All", "QuickTime:All", "PNG:All", "Photoshop:All", "XMP:All"];
-    let tags = in_parallel(&groups, |group| writable(group));
+    let tags = in_parallel(&groups, writable);
     let mut next = 0;
     let mut arguments = |groups: &[&str]| {
         let mut lines = vec!["-m".to_owned(), "-q".to_owned(), "-overwrite_original".to_owned()];
