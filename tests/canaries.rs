@@ -7,10 +7,7 @@
 
 use std::{collections::BTreeMap, net::TcpStream, path::Path, process::Command};
 
-use miniz_oxide::{
-    DataFormat, MZFlush,
-    inflate::stream::{InflateState, inflate},
-};
+use flate2::{Decompress, FlushDecompress};
 
 use crate::{
     mail_server::{MailServer, until},
@@ -348,10 +345,14 @@ fn inflated(bytes: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
     for start in 0..bytes.len().saturating_sub(2) {
         if bytes[start] == 0x78 && [0x01, 0x5e, 0x9c, 0xda].contains(&bytes[start + 1]) {
-            let mut plain = vec![0; 1 << 16];
-            let mut state = InflateState::new(DataFormat::Zlib);
-            let done = inflate(&mut state, &bytes[start..], &mut plain, MZFlush::None);
-            all.extend_from_slice(&plain[..done.bytes_written]);
+            let mut plain = Vec::with_capacity(1 << 16);
+            // what is no stream gives nothing, or a little before that shows
+            let _ = Decompress::new(true).decompress_vec(
+                &bytes[start..],
+                &mut plain,
+                FlushDecompress::None,
+            );
+            all.append(&mut plain);
         }
     }
     all

@@ -15,7 +15,6 @@
 mod backup;
 mod canaries;
 mod change_of_key;
-mod cleaning_corpus;
 mod codename_vectors;
 mod compromise_drill;
 mod config;

@@ -47,7 +47,7 @@ fn no_upload_is_lost_to_a_change_of_the_roster() {
 #[test]
 fn a_fork_is_refused_while_serving_and_the_last_good_roster_kept() {
     let newsroom = Newsroom::new(&["ridge", "harbour"], "");
-    let copied = std::process::Command::new("cp")
+    let copied = Command::new("cp")
         .args(["-a", "operator", "other"])
         .current_dir(newsroom.path(""))
         .status();

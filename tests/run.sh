@@ -86,9 +86,12 @@ install_tools() {
   step "tools"
   # build: gcc, g++; oracles: exiftool, imagemagick, tar, curl, ssh-keygen; libssl: the hardware key made of software;
   # strace for the canaries and crashes; exim for notices; faketime for a clock that is moved; posters: rsvg, xmllint, zbar;
-  # e2fsprogs and mount: a file system of a test's own
+  # e2fsprogs and mount: a file system of a test's own; what shows a file before and after it was cleaned: ffmpeg, poppler,
+  # LibreOffice (without a screen, and only what opens documents), libheif, unzip; qpdf unfolds a PDF for canaries. mat2 is asked only
+  # by the table of src/clean/KINDS.md and by the figures, and installed by who makes those.
   install_debian_packages gcc g++ libc6-dev libssl-dev binutils strace libimage-exiftool-perl imagemagick openssh-client \
-    exim4-daemon-light openssl tar curl faketime python3-venv librsvg2-bin libxml2-utils zbar-tools e2fsprogs mount
+    exim4-daemon-light openssl tar curl faketime python3-venv librsvg2-bin libxml2-utils zbar-tools e2fsprogs mount \
+    ffmpeg poppler-utils libheif-examples qpdf unzip libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui
   install_node
   install_go
   if [ ! -e target/npm/node_modules/age-encryption ] || [ ! -e target/npm/node_modules/cctv-age ]; then

@@ -1,21 +1,21 @@
 //! What a file is, told from its bytes alone: names and declared types are the sender's, and are never asked.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     io::{self, Read, Seek},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{input::Input, text};
+use super::{input::Input, sound::tags, text};
 
 /// How much of a file's beginning is looked at.
 const HEAD: usize = 4096;
 /// How much of a ZIP archive's end is looked at for its directory (its comment may be 64 KiB; few have one).
 const ZIP_TAIL: u64 = 1024;
 
-/// A kind of file. [`Kind::Jpeg`], [`Kind::Png`] and [`Kind::Text`] can be cleaned today; the others are known so that
-/// a refusal can name them.
+/// A kind of file. Some are known only so that a refusal can name them; `clean_within` says which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -85,6 +85,26 @@ impl Kind {
         self.row().1
     }
 
+    /// Whether such a file is put together in memory when it is cleaned. Of the others only ranges of the original are
+    /// noted.
+    #[must_use]
+    pub const fn is_cleaned_in_memory(self) -> bool {
+        matches!(
+            self,
+            Self::Svg
+                | Self::Pdf
+                | Self::Docx
+                | Self::Xlsx
+                | Self::Pptx
+                | Self::Odt
+                | Self::Ods
+                | Self::Odp
+                | Self::Epub
+                | Self::Hwpx
+                | Self::Zip
+        )
+    }
+
     const fn row(self) -> (&'static str, &'static str) {
         match self {
             Self::Jpeg => ("jpg", "JPEG picture"),
@@ -146,6 +166,7 @@ pub(super) fn detect<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kin
     let kind = match Kind::of_head(head) {
         Kind::Zip => zip_kind(input)?,
         Kind::LegacyOffice => ole_kind(input)?,
+        Kind::Mp3 if !head.starts_with(b"\xff") => behind_tags(input)?,
         kind => kind,
     };
     input.seek(0)?;
@@ -167,7 +188,11 @@ fn signature(head: &[u8]) -> Option<Kind> {
         [b'R', b'I', b'F', b'F', _, _, _, _, form @ ..] if form.starts_with(b"WEBP") => Kind::Webp,
         [b'R', b'I', b'F', b'F', _, _, _, _, form @ ..] if form.starts_with(b"WAVE") => Kind::Wav,
         [b'R', b'I', b'F', b'F', _, _, _, _, form @ ..] if form.starts_with(b"AVI ") => Kind::Avi,
-        [b'R', b'F' | b'I', b'6' | b'F', b'4' | b'X', _, _, _, _, b'W', b'A', b'V', b'E', ..] => {
+        [b'R', b'F', b'6', b'4', _, _, _, _, form @ ..]
+        | [b'B', b'W', b'6', b'4', _, _, _, _, form @ ..]
+        | [b'R', b'I', b'F', b'X', _, _, _, _, form @ ..]
+            if form.starts_with(b"WAVE") =>
+        {
             Kind::Wav
         }
         [b'F', b'O', b'R', b'M', _, _, _, _, b'A', b'I', b'F', b'F' | b'C', ..] => Kind::Aiff,
@@ -202,10 +227,13 @@ fn media_kind(name: &[u8]) -> Option<Kind> {
 fn late_signature(head: &[u8]) -> Option<Kind> {
     Some(match head {
         [b'I', b'D', b'3', 2..=4, ..] => Kind::Mp3,
-        // an MPEG audio frame: 11 sync bits, then neither version, layer nor bit rate may be the reserved value; the
-        // two bytes of a UTF-16 mark are none
+        [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', ..] => Kind::Mp3,
+        // an MPEG audio frame of layer III or II: 11 sync bits, then neither version nor bit rate may be the reserved
+        // value; the two bytes of a UTF-16 mark are none
         [0xff, second, third, ..]
-            if second & 0xe6 == 0xe2 && second & 0x18 != 0x08 && third & 0xf0 != 0xf0 =>
+            if matches!(second & 0xe6, 0xe2 | 0xe4)
+                && second & 0x18 != 0x08
+                && third & 0xf0 != 0xf0 =>
         {
             Kind::Mp3
         }
@@ -238,18 +266,46 @@ fn ftyp_kind(brands: &[u8]) -> Kind {
 
 /// A ZIP archive whose first entry is a stored `mimetype` (OpenDocument part 2 §3.3, EPUB OCF §4.3).
 fn mimetype_kind(head: &[u8]) -> Kind {
-    let Some(b"mimetype") = head.get(30..38) else {
-        return Kind::Zip;
+    match head.get(30..38) {
+        Some(b"mimetype") => media_type_kind(head.get(38..).unwrap_or_default()),
+        _ => Kind::Zip,
+    }
+}
+
+/// The same, wherever the entry lies that begins with `entry`, also if it is deflated: readers forgive both (APPNOTE
+/// 4.3.7).
+fn packed_mimetype_kind(entry: &[u8]) -> Kind {
+    let number = |at: usize| {
+        let bytes = entry.get(at..)?.first_chunk::<2>()?;
+        Some(usize::from(u16::from_le_bytes(*bytes)))
     };
-    let at = head.get(38..).unwrap_or_default();
-    for (text, kind) in [
+    let data = || entry.get(30 + number(26)? + number(28)?..);
+    match (number(8), data()) {
+        (Some(0), Some(stored)) => media_type_kind(stored),
+        (Some(8), Some(deflated)) => {
+            // longer than any of them
+            let mut text = Vec::with_capacity(96);
+            // what follows the entry is no part of the stream: an error after the text does not matter
+            let _ = flate2::Decompress::new(false).decompress_vec(
+                deflated,
+                &mut text,
+                flate2::FlushDecompress::Sync,
+            );
+            media_type_kind(&text)
+        }
+        _ => Kind::Zip,
+    }
+}
+
+fn media_type_kind(text: &[u8]) -> Kind {
+    for (name, kind) in [
         (b"application/vnd.oasis.opendocument.text".as_slice(), Kind::Odt),
         (b"application/vnd.oasis.opendocument.spreadsheet", Kind::Ods),
         (b"application/vnd.oasis.opendocument.presentation", Kind::Odp),
         (b"application/epub+zip", Kind::Epub),
         (b"application/hwp+zip", Kind::Hwpx),
     ] {
-        if at.starts_with(text) {
+        if text.starts_with(name) {
             return kind;
         }
     }
@@ -284,7 +340,7 @@ fn text_or_unknown(head: &[u8]) -> Kind {
     if utf16 || printable { Kind::Text } else { Kind::Unknown }
 }
 
-/// Office documents are told from other ZIP archives by the names in the archive's directory (APPNOTE 4.3.12, 4.3.16).
+/// Documents are told from other ZIP archives by the names in the archive's directory (APPNOTE 4.3.12, 4.3.16).
 fn zip_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
     let tail_at = input.len().saturating_sub(ZIP_TAIL);
     input.seek(tail_at)?;
@@ -297,7 +353,22 @@ fn zip_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
     input.seek(offset.into())?;
     let directory = input.window(64 << 10)?;
     let has = |name: &[u8]| memchr::memmem::find(directory, name).is_some();
+    // some programs do not put `mimetype` first, and readers forgive it
+    if has(b"META-INF/manifest.xml") && has(b"content.xml") {
+        let mimetype = memchr::memmem::find(directory, b"mimetype").and_then(|at| {
+            let header = directory.get(at.checked_sub(46)?..)?;
+            let offset = header.strip_prefix(b"PK\x01\x02")?.get(38..)?.first_chunk::<4>()?;
+            Some(u32::from_le_bytes(*offset))
+        });
+        let Some(offset) = mimetype else {
+            return Ok(Kind::Zip);
+        };
+        input.seek(offset.into())?;
+        return Ok(packed_mimetype_kind(input.window(HEAD)?));
+    }
     Ok(match () {
+        () if has(b"Contents/content.hpf") => Kind::Hwpx,
+        () if has(b"META-INF/container.xml") && has(b"mimetype") => Kind::Epub,
         () if !has(b"[Content_Types].xml") => Kind::Zip,
         () if has(b"word/document") => Kind::Docx,
         () if has(b"xl/workbook") => Kind::Xlsx,
@@ -306,9 +377,33 @@ fn zip_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
     })
 }
 
-/// HWP 5 lies in the same container as old office documents; its first directory sector names its streams ([MS-CFB]
-/// 2.2 and 2.6).
+/// What begins behind ID3 and APE tags: they were made for MP3, and programs put them before recordings of other kinds too.
+fn behind_tags<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
+    let end = input.len();
+    tags::skip_leading(input, end, &mut BTreeSet::new())?;
+    let head = input.window(12)?;
+    Ok(match signature(head) {
+        Some(kind @ (Kind::Flac | Kind::Ogg | Kind::Wav)) => kind,
+        // AAC with ADTS headers: 12 sync bits, layer 0
+        _ if matches!(head, [0xff, second, ..] if second & 0xf6 == 0xf0) => Kind::Unknown,
+        _ => Kind::Mp3,
+    })
+}
+
+/// HWP 5 lies in the same container as old office documents; its first directory sector names its streams.
 fn ole_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
+    Ok(if has_stream(input, "BodyText")? { Kind::Hwp } else { Kind::LegacyOffice })
+}
+
+/// Whether a document of [`Kind::LegacyOffice`] is a new one that a password locks ([MS-OFFCRYPTO] 2.3.4.4). Leaves
+/// `input` anywhere.
+pub(super) fn is_locked<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<bool> {
+    input.seek(0)?;
+    has_stream(input, "EncryptedPackage")
+}
+
+/// Whether the first directory sectors of a compound file name a stream ([MS-CFB] 2.2 and 2.6).
+fn has_stream<R: Read + Seek>(input: &mut Input<'_, R>, name: &str) -> io::Result<bool> {
     let header = input.window(HEAD)?;
     let shift = header.get(30..).and_then(|bytes| bytes.first_chunk::<2>());
     let shift = shift.map_or(9, |bytes| u16::from_le_bytes(*bytes)).clamp(9, 12);
@@ -316,11 +411,8 @@ fn ole_kind<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
     let sector = u64::from(sector.map_or(0, |bytes| u32::from_le_bytes(*bytes)));
     input.seek((sector + 1) << shift)?;
     let directory = input.window(HEAD)?;
-    let name: Vec<u8> = "BodyText".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    Ok(match memchr::memmem::find(directory, &name) {
-        Some(_) => Kind::Hwp,
-        None => Kind::LegacyOffice,
-    })
+    let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    Ok(memchr::memmem::find(directory, &name).is_some())
 }
 
 #[cfg(test)]
@@ -353,6 +445,11 @@ mod tests {
             (b"\0\0\0\x18ftyp3gp4", Kind::ThreeGp),
             (b"ID3\x04", Kind::Mp3),
             (b"\xff\xfb\x90\x00", Kind::Mp3),
+            (b"\xff\xfd\x84\x00", Kind::Mp3),
+            (b"ID3\x04\0\0\0\0\0\x02\0\0fLaC", Kind::Flac),
+            (b"ID3\x04\0\0\0\0\0\x02\0\0\xff\xf1\x50\x80", Kind::Unknown),
+            (b"RF64\xff\xff\xff\xffWAVE", Kind::Wav),
+            (b"BW64\xff\xff\xff\xffWAVE", Kind::Wav),
             (b"fLaC", Kind::Flac),
             (b"OggS", Kind::Ogg),
             (b"PK\x03\x04", Kind::Zip),
@@ -370,6 +467,29 @@ mod tests {
         ] {
             assert_eq!(kind(head), expected, "{head:?}");
         }
+    }
+
+    #[test]
+    fn a_mimetype_may_be_packed() {
+        let entry = |method: u8, data: &[u8]| {
+            let mut entry = b"PK\x03\x04\x14\0\0\0".to_vec();
+            entry.extend([method, 0]);
+            entry.extend([0; 16]);
+            entry.extend([8, 0, 2, 0]);
+            entry.extend(b"mimetype\0\0");
+            entry.extend(data);
+            entry.extend(b"PK\x03\x04");
+            entry
+        };
+        let text = b"application/vnd.oasis.opendocument.spreadsheet";
+        let mut packed = Vec::with_capacity(200);
+        flate2::Compress::new(flate2::Compression::fast(), false)
+            .compress_vec(text, &mut packed, flate2::FlushCompress::Finish)
+            .unwrap();
+        assert_eq!(packed_mimetype_kind(&entry(0, text)), Kind::Ods);
+        assert_eq!(packed_mimetype_kind(&entry(8, &packed)), Kind::Ods);
+        assert_eq!(packed_mimetype_kind(&entry(8, b"\xff")), Kind::Zip);
+        assert_eq!(packed_mimetype_kind(&entry(9, text)), Kind::Zip);
     }
 
     #[test]

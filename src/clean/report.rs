@@ -40,7 +40,17 @@ pub enum Found {
     ColourProfile,
     /// Bytes after the file's end, such as a second picture or a motion photo's video.
     Trailing,
-    /// Anything else that the picture does not need: further frames, private parts, unknown parts.
+    /// Numbers that are given to one document, one editing session or one copy of a program.
+    Identifier,
+    /// What was there before: tracked changes, deleted text, earlier revisions, undo states.
+    History,
+    /// Sensor readings beside a film: speed, movement, position over time.
+    Telemetry,
+    /// Files inside the file that were left behind.
+    Attachment,
+    /// Scripts, forms, and links that call somewhere when the file is opened.
+    Active,
+    /// Anything else that the content does not need: private parts, unknown parts, unused space.
     Other,
 }
 
@@ -54,6 +64,10 @@ pub enum Remains {
     Picture,
     /// What the text says and how it is worded; also invisible characters.
     Wording,
+    /// What is heard: voices, places in the background, the hum of the mains, a microphone's own sound.
+    Sound,
+    /// How a document is laid out: its fonts and styles, and marks that a printer or scanner left on its pages.
+    Layout,
 }
 
 /// Why a file is refused. The texts are for logs and terminals; pages translate by [`Refusal::key`].
@@ -81,7 +95,29 @@ pub enum Refusal {
         /// What the file is.
         kind: Kind,
     },
-    /// Text in an encoding other than UTF-8.
+    /// The file opens only with a password, or is locked to a buyer.
+    #[error(
+        "this {kind} is locked with a password; save it without one, or send screenshots of it"
+    )]
+    Encrypted {
+        /// What the file is.
+        kind: Kind,
+    },
+    /// The file holds programs that run when it is opened.
+    #[error("this {kind} holds macros; save it in the format without macros, or as a PDF")]
+    Macros {
+        /// What the file is.
+        kind: Kind,
+    },
+    /// A file within the file cannot be cleaned.
+    #[error("this {kind} holds a {inner} that cannot be cleaned; take it out, or send screenshots")]
+    Inside {
+        /// What the whole file is.
+        kind: Kind,
+        /// What in it cannot be cleaned.
+        inner: Kind,
+    },
+    /// Text in an encoding that is not known for certain.
     #[error("this text is not in UTF-8; save it as UTF-8, or paste it into the message")]
     Encoding,
     /// The file begins as one kind and goes on as another.
@@ -93,14 +129,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// A name that never changes, for translations: `unsupported`, `damaged`, `too-large`, `encoding`, `ambiguous`,
-    /// `empty`.
+    /// A name that never changes, for translations: `unsupported`, `damaged`, `too-large`, `encrypted`, `macros`,
+    /// `inside`, `encoding`, `ambiguous`, `empty`.
     #[must_use]
     pub const fn key(&self) -> &'static str {
         match self {
             Self::Unsupported { .. } => "unsupported",
             Self::Damaged { .. } => "damaged",
             Self::TooLarge { .. } => "too-large",
+            Self::Encrypted { .. } => "encrypted",
+            Self::Macros { .. } => "macros",
+            Self::Inside { .. } => "inside",
             Self::Encoding => "encoding",
             Self::Ambiguous => "ambiguous",
             Self::Empty => "empty",
@@ -111,7 +150,12 @@ impl Refusal {
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::Unsupported { kind } | Self::Damaged { kind } | Self::TooLarge { kind } => *kind,
+            Self::Unsupported { kind }
+            | Self::Damaged { kind }
+            | Self::TooLarge { kind }
+            | Self::Encrypted { kind }
+            | Self::Macros { kind }
+            | Self::Inside { kind, .. } => *kind,
             Self::Encoding => Kind::Text,
             Self::Ambiguous | Self::Empty => Kind::Unknown,
         }
@@ -148,6 +192,9 @@ mod tests {
             Refusal::Unsupported { kind: Kind::Heic },
             Refusal::Damaged { kind: Kind::Png },
             Refusal::TooLarge { kind: Kind::Png },
+            Refusal::Encrypted { kind: Kind::Pdf },
+            Refusal::Macros { kind: Kind::Docx },
+            Refusal::Inside { kind: Kind::Zip, inner: Kind::Rar },
             Refusal::Encoding,
             Refusal::Ambiguous,
             Refusal::Empty,

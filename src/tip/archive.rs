@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(content("files/02.jpg"), vec![7; 70_000]);
         assert_eq!(content("files/04.txt"), b"");
         assert_eq!(content("originals/01.bin"), b"as it was");
-        assert!(content("tip.json").starts_with(b"{\"format\":1,\"nonce\":\"01010101"));
+        assert!(content("tip.json").starts_with(b"{\"format\":2,\"nonce\":\"01010101"));
     }
 
     #[test]

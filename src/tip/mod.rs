@@ -139,7 +139,28 @@ impl FileFate {
     }
 }
 
+/// The most bytes of one tip's cleaned documents, which are kept in memory until they are sealed. A document that would
+/// make it more is refused as too large.
+const MOST_HELD: u64 = 256 << 20;
+
 impl RawTip {
+    /// Whether there is a document among the files, which is cleaned in memory: whoever has many tips cleans such ones
+    /// one after the other.
+    ///
+    /// # Errors
+    /// If a content cannot be read.
+    pub fn needs_memory(&mut self) -> io::Result<bool> {
+        for content in &mut self.files {
+            content.rewind()?;
+            let kind = clean::kind_of(content)?;
+            content.rewind()?;
+            if kind.is_cleaned_in_memory() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Cleans every file. Nothing else is done with one: it is cleaned, left out or marked an
     /// original. A file without bytes is always left out.
     ///
@@ -147,7 +168,8 @@ impl RawTip {
     /// [`TipError::Nothing`] if nothing is left to send; [`TipError::Io`] if a content fails. A
     /// file that cannot be cleaned is no error but a [`FileFate`].
     pub fn clean(self, limits: &Limits) -> Result<CleanTip, TipError> {
-        self.clean_by(|content| examine(content, limits))
+        let mut held = 0;
+        self.clean_by(|content| examine(content, limits, &mut held))
     }
 
     fn clean_by(
@@ -203,9 +225,19 @@ struct CleanedFile {
     body: Body,
 }
 
-fn examine(mut content: Box<dyn Content>, limits: &Limits) -> io::Result<Examined> {
+/// Cleans one file, after those whose documents take `held` bytes of memory already.
+fn examine(mut content: Box<dyn Content>, limits: &Limits, held: &mut u64) -> io::Result<Examined> {
     content.rewind()?;
-    let outcome = clean::clean(&mut content, limits);
+    let mut outcome = clean::clean(&mut content, limits);
+    if let Ok(cleaned) = &outcome {
+        let more = held.saturating_add(cleaned.held());
+        if more > MOST_HELD {
+            let kind = cleaned.report().kind;
+            outcome = Err(Refusal::TooLarge { kind }.into());
+        } else {
+            *held = more;
+        }
+    }
     // a spool that is rewound frees its buffer: two hundred files wait without one each
     content.rewind()?;
     match outcome {
@@ -255,6 +287,24 @@ mod tests {
         let files = files.iter().map(boxed).collect();
         let message = SecretText::new(message.to_owned());
         RawTip { message, language: Language::Korean, uncleanable, files }
+    }
+
+    #[test]
+    fn documents_are_kept_in_memory_up_to_a_limit() {
+        let drawing: &[u8] = b"<svg xmlns=\"http://www.w3.org/2000/svg\"><rect/></svg>";
+        assert!(raw("", Uncleanable::LeaveOut, &[b"a text", drawing]).needs_memory().unwrap());
+        assert!(!raw("", Uncleanable::LeaveOut, &[b"a text"]).needs_memory().unwrap());
+
+        let examine = |held: &mut u64| {
+            examine(Box::new(Cursor::new(drawing.to_vec())), &Limits::default(), held).unwrap()
+        };
+        let mut held = 0;
+        assert!(matches!(examine(&mut held), Examined::Cleaned(_)));
+        assert!(held > 0);
+        held = MOST_HELD;
+        let refusal = Refusal::TooLarge { kind: Kind::Svg };
+        assert!(matches!(examine(&mut held), Examined::Refused { refusal: r, .. } if r == refusal));
+        assert_eq!(held, MOST_HELD);
     }
 
     /// A cleaner that refuses what begins with `x`, and leaves the content's position anywhere.

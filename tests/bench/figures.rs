@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "benchmarks need less of it than the flows do")]
 mod newsroom;
 
+mod cleaning;
 mod durable;
 mod handshake;
 mod large;
@@ -27,6 +28,7 @@ fn main() {
         ("upload", upload::run),
         ("page", page::run),
         ("publication", publication::run),
+        ("cleaning", cleaning::run),
         ("handshake", handshake::run),
         ("durable", durable::run),
         ("large", large::run),

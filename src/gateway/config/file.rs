@@ -153,6 +153,7 @@ struct LimitsTable {
     stall_seconds: Option<u64>,
     max_connections: Option<u64>,
     max_uploads: Option<u64>,
+    max_document_bytes: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -400,7 +401,15 @@ impl LimitsTable {
                 default.max_uploads,
                 1..=1_024,
             )?,
-            clean: default.clean,
+            clean: crate::clean::Limits {
+                document_bytes: parser.within(
+                    "limits.max_document_bytes",
+                    self.max_document_bytes,
+                    default.clean.document_bytes,
+                    1..=1 << 30,
+                )?,
+                ..default.clean
+            },
         })
     }
 }

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use axum::{Router, extract::State, response::Response};
+use tokio::{sync::Mutex, task::spawn_blocking};
 
 use self::{
     arrival::{Arrival, Wish, take_apart},
@@ -21,7 +22,7 @@ use self::{
     uploads::Uploads,
 };
 use super::{Gateway, listener::proxy_line::Circuit, pages, store::Store};
-use crate::tip::{FileFate, Language};
+use crate::tip::{FileFate, Language, RawTip};
 
 mod arrival;
 mod body;
@@ -42,7 +43,7 @@ pub fn router<S: Store>(gateway: Arc<Gateway<S>>) -> Router {
 
 fn router_before<K: Keeper>(keeper: Arc<K>) -> Router {
     let uploads = Uploads::new(keeper.limits().max_uploads);
-    let intake = Intake { keeper, uploads, promises: Promises::default() };
+    let intake = Intake { keeper, uploads, promises: Promises::default(), memory: Arc::default() };
     Router::new().fallback(answer::<K>).with_state(Arc::new(intake))
 }
 
@@ -50,6 +51,8 @@ struct Intake<K> {
     keeper: Arc<K>,
     uploads: Uploads,
     promises: Promises,
+    /// Whose documents are in memory: they are cleaned one tip after the other.
+    memory: Arc<Mutex<()>>,
 }
 
 async fn answer<K: Keeper>(
@@ -113,15 +116,24 @@ impl<K: Keeper> Intake<K> {
         let (keeper, promises) = (self.keeper.clone(), self.promises.clone());
         let mut promise = Promise::new(keeper, promises, length).await?;
         let tip = form::read(&self.keeper, language, &boundary, length, body, &mut promise).await?;
-        let keeper = self.keeper.clone();
+        let (keeper, memory) = (self.keeper.clone(), self.memory.clone());
         // a task of its own: a tip that came whole is stored even if the connection breaks now
         let kept = tokio::spawn(async move {
+            let (tip, needs_memory) =
+                spawn_blocking(move || looked_at(tip)).await.map_err(|_| Problem::Failed)??;
+            let held = if needs_memory { Some(memory.lock().await) } else { None };
             let fates = keeper.keep(tip).await;
-            drop((place, promise));
+            drop((held, place, promise));
             fates
         });
         kept.await.unwrap_or(Err(Problem::Failed))
     }
+}
+
+/// Whether cleaning the tip takes memory (blocking).
+fn looked_at(mut tip: RawTip) -> Result<(RawTip, bool), Problem> {
+    let needs_memory = tip.needs_memory().map_err(|_| Problem::Failed)?;
+    Ok((tip, needs_memory))
 }
 
 #[cfg(test)]

@@ -61,13 +61,20 @@ fn list<T: Serialize>(say: &Speaker<'_>, prefix: &str, things: &BTreeSet<T>) -> 
 }
 
 fn why(say: &Speaker<'_>, refusal: &Refusal) -> String {
-    say.text(&format!("refusal-{}", refusal.key()))
+    let key = format!("refusal-{}", refusal.key());
+    match refusal {
+        Refusal::Inside { inner, .. } => say.with(&key, &[("inner", &kind(say, *inner))]),
+        _ => say.text(&key),
+    }
 }
 
 /// What to do instead.
 fn advice(refusal: &Refusal) -> &'static str {
-    if matches!(refusal, Refusal::Empty) {
-        return "advice-empty";
+    match refusal {
+        Refusal::Empty => return "advice-empty",
+        Refusal::Encrypted { .. } => return "advice-encrypted",
+        Refusal::Macros { .. } => return "advice-macros",
+        _ => {}
     }
     match refusal.kind() {
         Kind::Jpeg
@@ -184,7 +191,7 @@ pub(super) mod tests {
         Kind::Amr,
         Kind::Unknown,
     ];
-    const FOUND: [Found; 10] = [
+    const FOUND: [Found; 15] = [
         Found::Location,
         Found::Device,
         Found::Time,
@@ -194,9 +201,15 @@ pub(super) mod tests {
         Found::Preview,
         Found::ColourProfile,
         Found::Trailing,
+        Found::Identifier,
+        Found::History,
+        Found::Telemetry,
+        Found::Attachment,
+        Found::Active,
         Found::Other,
     ];
-    const REMAINS: [Remains; 3] = [Remains::SensorNoise, Remains::Picture, Remains::Wording];
+    const REMAINS: [Remains; 5] =
+        [Remains::SensorNoise, Remains::Picture, Remains::Wording, Remains::Sound, Remains::Layout];
 
     /// One file of every fate.
     pub(in super::super) fn one_of_each() -> Vec<FileFate> {
@@ -215,6 +228,9 @@ pub(super) mod tests {
             left_out(Refusal::Unsupported { kind: Kind::Png }),
             left_out(refusal),
             left_out(Refusal::TooLarge { kind: Kind::Text }),
+            left_out(Refusal::Encrypted { kind: Kind::Pdf }),
+            left_out(Refusal::Macros { kind: Kind::Xlsx }),
+            left_out(Refusal::Inside { kind: Kind::Docx, inner: Kind::Zip }),
             left_out(Refusal::Encoding),
             left_out(Refusal::Ambiguous),
             left_out(Refusal::Empty),
@@ -242,7 +258,7 @@ pub(super) mod tests {
         for language in language::ALL {
             let say = Speaker::plain(language);
             let told = tell(&say, &one_of_each());
-            assert_eq!(told.len(), 9);
+            assert_eq!(told.len(), 12);
             for (number, file) in (1..).zip(&told) {
                 assert!(file.title.contains(&format!("{number}")), "{}", file.title);
                 assert!(file.lines.iter().all(|line| !line.is_empty()));

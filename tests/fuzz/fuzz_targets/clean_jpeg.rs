@@ -1,4 +1,4 @@
-//! The JPEG cleaner alone.
+//! JPEG alone.
 
 #![no_main]
 
@@ -6,7 +6,9 @@
 mod shared;
 
 use libfuzzer_sys::fuzz_target;
+use sealpost::clean::Kind;
 
-const SIGNATURE: &[u8] = b"\xff\xd8";
+const KINDS: &[Kind] = &[Kind::Jpeg];
+const BEGINNINGS: &[&[u8]] = &[b"\xff\xd8"];
 
-fuzz_target!(|bytes: &[u8]| shared::cleaned_for_good(SIGNATURE, bytes));
+fuzz_target!(|bytes: &[u8]| shared::cleaned_for_good(KINDS, BEGINNINGS, bytes));

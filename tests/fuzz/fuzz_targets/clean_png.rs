@@ -1,4 +1,4 @@
-//! The PNG cleaner alone.
+//! PNG alone.
 
 #![no_main]
 
@@ -6,7 +6,9 @@
 mod shared;
 
 use libfuzzer_sys::fuzz_target;
+use sealpost::clean::Kind;
 
-const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
+const KINDS: &[Kind] = &[Kind::Png];
+const BEGINNINGS: &[&[u8]] = &[b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"];
 
-fuzz_target!(|bytes: &[u8]| shared::cleaned_for_good(SIGNATURE, bytes));
+fuzz_target!(|bytes: &[u8]| shared::cleaned_for_good(KINDS, BEGINNINGS, bytes));

@@ -11,7 +11,7 @@ form-care = Use Tor Browser with its security level on “Safest”. Do not use 
 form-message = Your message
 form-message-hint = Leave out what shows who you are, unless it is needed to understand you.
 form-files = Files
-form-files-hint = Up to { $files } files, all together at most { $size }. From photos (JPEG, PNG), stored details such as place, device and time are removed. What can be seen in a picture stays in it.
+form-files-hint = Up to { $files } files, all together at most { $size }. From photos, videos, recordings, PDF and office files, hidden details such as place, device, time and author are removed. What can be seen, heard or read in a file stays in it.
 form-no-files = Files cannot be taken just now, but words can: send your message today, and the files in a few days.
 form-uncleanable = If such details cannot be removed from a file:
 form-leave-out = leave the file out. The receipt then says which one, and what you can do instead.
@@ -96,6 +96,11 @@ found-comment = comments and captions
 found-preview = hidden preview pictures
 found-colour-profile = colour profile
 found-trailing = data after the end of the file
+found-identifier = numbers that identify a document or a program
+found-history = earlier versions and deleted text
+found-telemetry = sensor readings
+found-attachment = files inside the file
+found-active = scripts, and links that call somewhere
 found-other = other hidden details
 
 ## What stays
@@ -103,12 +108,17 @@ found-other = other hidden details
 remains-sensor-noise = the fine noise of the camera’s sensor, which experts may be able to match to a camera
 remains-picture = all that can be seen in the picture
 remains-wording = the wording and the way of writing
+remains-sound = all that can be heard: voices, background, the microphone’s own sound
+remains-layout = fonts and layout, and marks of printers or scanners on the pages
 
 ## Why a file could not be cleaned
 
 refusal-unsupported = Hidden details cannot be removed from this kind of file here.
 refusal-damaged = The file is damaged, so hidden details could not be removed with certainty.
 refusal-too-large = The file, or something in it, is too large to be cleaned here.
+refusal-encrypted = The file is locked with a password.
+refusal-macros = The file holds macros, small programs that run when it is opened.
+refusal-inside = In the file there is something that cannot be cleaned: { $inner }.
 refusal-encoding = This text is not stored in UTF-8, so it could not be read with certainty.
 refusal-ambiguous = The file can be read as more than one kind, so it is not certain what it holds.
 refusal-empty = The file is empty.
@@ -118,6 +128,8 @@ advice-document = You could copy the text into the message, or send screenshots 
 advice-text = You could copy the text into the message.
 advice-recording = You could describe in the message what is to be seen or heard, or send it again with the choice “send it unchanged”.
 advice-archive = You could unpack the archive and send the files in it one by one.
+advice-encrypted = You could save it without a password and send that, or send screenshots of it.
+advice-macros = You could save it in the format without macros (for example .docx or .xlsx), or as a PDF.
 advice-empty = Please check whether you chose the right file.
 advice-other = You could describe in the message what the file shows, send screenshots of it, or send it again with the choice “send it unchanged”.
 

@@ -11,7 +11,7 @@ form-care = Tor 브라우저의 보안 수준을 ‘가장 안전함’으로 �
 form-message = 내용
 form-message-hint = 내용을 이해하는 데 꼭 필요하지 않다면, 본인이 누구인지 알 수 있는 내용은 적지 마십시오.
 form-files = 파일
-form-files-hint = 파일은 { $files }개까지, 모두 합쳐 { $size }까지 보내실 수 있습니다. 사진(JPEG, PNG)에서는 장소, 기기, 시각과 같이 파일에 저장된 정보를 지웁니다. 사진에 보이는 것은 그대로 남습니다.
+form-files-hint = 파일은 { $files }개까지, 모두 합쳐 { $size }까지 보내실 수 있습니다. 사진, 동영상, 녹음, PDF, 오피스 문서에서는 장소, 기기, 시각, 작성자와 같이 파일에 숨어 있는 정보를 지웁니다. 보이고 들리고 읽히는 내용은 그대로 남습니다.
 form-no-files = 지금은 파일을 받을 수 없지만 글은 받을 수 있습니다. 글을 먼저 보내시고, 파일은 며칠 뒤에 보내 주십시오.
 form-uncleanable = 파일에서 이러한 정보를 지울 수 없는 경우:
 form-leave-out = 그 파일은 보내지 않습니다. 어느 파일인지, 대신 무엇을 하실 수 있는지 접수 화면에서 알려 드립니다.
@@ -96,6 +96,11 @@ found-comment = 설명과 메모
 found-preview = 숨은 미리보기 그림
 found-colour-profile = 색상 프로파일
 found-trailing = 파일 끝에 덧붙은 데이터
+found-identifier = 문서나 프로그램을 구별하는 번호
+found-history = 이전 판과 지운 글
+found-telemetry = 센서가 잰 값
+found-attachment = 파일 안에 든 파일
+found-active = 스크립트와 외부로 연결하는 링크
 found-other = 그 밖의 숨은 정보
 
 ## What stays
@@ -103,12 +108,17 @@ found-other = 그 밖의 숨은 정보
 remains-sensor-noise = 카메라 센서의 미세한 잡음(전문가가 어느 카메라인지 알아낼 수도 있습니다)
 remains-picture = 사진에 보이는 모든 것
 remains-wording = 낱말과 글투
+remains-sound = 들리는 모든 것(목소리, 주변 소리, 마이크 특유의 소리)
+remains-layout = 글꼴과 배치, 인쇄기나 스캐너가 쪽에 남긴 자국
 
 ## Why a file could not be cleaned
 
 refusal-unsupported = 이 종류의 파일에서는 숨은 정보를 지울 수 없습니다.
 refusal-damaged = 파일이 손상되어 숨은 정보를 확실하게 지울 수 없었습니다.
 refusal-too-large = 파일 또는 그 안의 내용이 너무 커서 정보를 지울 수 없습니다.
+refusal-encrypted = 암호로 잠긴 파일입니다.
+refusal-macros = 매크로(파일을 열 때 실행되는 작은 프로그램)가 들어 있는 파일입니다.
+refusal-inside = 파일 안에 정보를 지울 수 없는 것이 들어 있습니다: { $inner }
 refusal-encoding = UTF-8로 저장되지 않은 글이어서 확실하게 읽을 수 없었습니다.
 refusal-ambiguous = 여러 종류로 읽힐 수 있는 파일이어서 무엇이 들어 있는지 확실하지 않습니다.
 refusal-empty = 파일이 비어 있습니다.
@@ -118,6 +128,8 @@ advice-document = 글을 복사해 내용란에 붙여 넣거나, 각 쪽의 화
 advice-text = 글을 복사해 내용란에 붙여 넣으실 수 있습니다.
 advice-recording = 무엇이 보이고 들리는지 내용란에 적어 주시거나, ‘그대로 보냅니다’를 선택해 다시 보내실 수 있습니다.
 advice-archive = 압축을 풀어 안에 있는 파일을 하나씩 보내실 수 있습니다.
+advice-encrypted = 암호 없이 다시 저장해 보내시거나, 화면을 캡처해 보내실 수 있습니다.
+advice-macros = 매크로가 없는 형식(예: .docx, .xlsx)이나 PDF로 저장해 보내실 수 있습니다.
 advice-empty = 파일을 맞게 고르셨는지 확인해 주십시오.
 advice-other = 파일의 내용을 내용란에 설명해 주시거나, 화면을 캡처해 보내시거나, ‘그대로 보냅니다’를 선택해 다시 보내실 수 있습니다.
 

@@ -11,7 +11,7 @@ form-care = 请使用 Tor 浏览器，并把安全级别设为“最安全”。
 form-message = 您的留言
 form-message-hint = 除非不写就无法说明情况，否则请不要写出能看出您是谁的内容。
 form-files = 文件
-form-files-hint = 最多 { $files } 个文件，总共不超过 { $size }。照片（JPEG、PNG）文件里记录的地点、设备、时间等信息会被清除；画面上能看到的内容会保留。
+form-files-hint = 最多 { $files } 个文件，总共不超过 { $size }。照片、视频、录音、PDF 和办公文档里隐藏的地点、设备、时间、作者等信息会被清除；能看到、听到、读到的内容会保留。
 form-no-files = 现在暂时无法接收文件，但可以接收文字：请先发送留言，过几天再发送文件。
 form-uncleanable = 如果某个文件里的这类信息无法清除：
 form-leave-out = 不发送该文件。回执会说明是哪一个，以及您可以怎么做。
@@ -96,6 +96,11 @@ found-comment = 注释和说明文字
 found-preview = 隐藏的预览图
 found-colour-profile = 色彩配置文件
 found-trailing = 文件末尾之后的数据
+found-identifier = 可识别文档或程序的编号
+found-history = 以前的版本和已删除的文字
+found-telemetry = 传感器读数
+found-attachment = 文件内的其他文件
+found-active = 脚本以及会连接外部的链接
 found-other = 其他隐藏的信息
 
 ## What stays
@@ -103,12 +108,17 @@ found-other = 其他隐藏的信息
 remains-sensor-noise = 相机感光元件的细微噪点（专家也许能据此辨认出是哪一台相机）
 remains-picture = 画面上能看到的一切
 remains-wording = 用词和行文习惯
+remains-sound = 能听到的一切：说话声、背景声、麦克风自身的声音
+remains-layout = 字体和版式，以及打印机或扫描仪在页面上留下的痕迹
 
 ## Why a file could not be cleaned
 
 refusal-unsupported = 这里无法清除这类文件中隐藏的信息。
 refusal-damaged = 文件已损坏，无法确保清除其中隐藏的信息。
 refusal-too-large = 文件或其中的内容太大，这里无法清除信息。
+refusal-encrypted = 该文件有密码保护。
+refusal-macros = 该文件含有宏，即打开文件时会运行的小程序。
+refusal-inside = 该文件中有无法清除信息的内容：{ $inner }。
 refusal-encoding = 这个文本不是以 UTF-8 保存的，无法确保正确读取。
 refusal-ambiguous = 该文件可以被当作多种类型来读取，无法确定其中有什么。
 refusal-empty = 文件是空的。
@@ -118,6 +128,8 @@ advice-document = 您可以把文字复制到留言中，或者发送各页的�
 advice-text = 您可以把文字复制到留言中。
 advice-recording = 您可以在留言中说明能看到或听到什么，或者选择“原样发送”再发一次。
 advice-archive = 您可以解开压缩包，把里面的文件逐个发送。
+advice-encrypted = 您可以另存为不带密码的文件再发送，或者发送截图。
+advice-macros = 您可以另存为不含宏的格式（例如 .docx 或 .xlsx）或 PDF。
 advice-empty = 请检查是否选对了文件。
 advice-other = 您可以在留言中说明文件的内容，发送截图，或者选择“原样发送”再发一次。
 

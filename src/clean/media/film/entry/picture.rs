@@ -1,0 +1,148 @@
+//! Visual sample entries.
+
+use std::collections::BTreeSet;
+
+use super::{Entry, Stream, Told, config, esds};
+use crate::clean::{
+    Found,
+    media::film::fields::{Fields, boxes, child, put16, put32, write_box},
+};
+
+/// 72 per inch, 16.16.
+const RESOLUTION: u32 = 0x0048_0000;
+
+/// The visual sample entry `format` with `payload` behind its header, written anew.
+pub(in crate::clean::media::film) fn picture(
+    format: [u8; 4],
+    payload: &[u8],
+    found: &mut BTreeSet<Found>,
+) -> Told {
+    if matches!(&format, b"encv" | b"drmi")
+        || child_boxes(payload).any(|(name, _)| name == *b"sinf")
+    {
+        return Told::Encrypted;
+    }
+    let mut fields = Fields::new(payload);
+    let Some(size) = header(&mut fields, found) else {
+        return Told::Unknown;
+    };
+    let Some((config, stream)) = decoder(format, fields.rest(), found) else {
+        return Told::Unknown;
+    };
+    let mut bytes = Vec::new();
+    write_box(&mut bytes, &format, |out| {
+        out.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1]);
+        out.extend_from_slice(&[0; 16]);
+        put16(out, &[size.width, size.height]);
+        put32(out, &[RESOLUTION, RESOLUTION, 0]);
+        put16(out, &[1]);
+        out.extend_from_slice(&[0; 32]);
+        put16(out, &[size.depth, u16::MAX]);
+        out.extend_from_slice(&config);
+        for name in [b"colr", b"pasp", b"clap", b"fiel"] {
+            shown(out, name, fields.rest(), found);
+        }
+    });
+    Told::Entry(Entry { bytes, stream, packed: None })
+}
+
+fn child_boxes(payload: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
+    boxes(payload.get(78..).unwrap_or_default())
+}
+
+struct Size {
+    width: u16,
+    height: u16,
+    depth: u16,
+}
+
+/// §12.1.3.2; the fields that QuickTime has and ISO leaves 0 are dropped.
+fn header(fields: &mut Fields<'_>, found: &mut BTreeSet<Found>) -> Option<Size> {
+    fields.bytes(12)?;
+    let vendor = fields.u32()?;
+    fields.bytes(8)?;
+    let (width, height) = (fields.u16()?, fields.u16()?);
+    fields.bytes(14)?;
+    let compressor = fields.bytes(32)?;
+    let depth = fields.u16()?;
+    fields.bytes(2)?;
+    if vendor != 0 || compressor.iter().any(|&byte| byte != 0) {
+        found.insert(Found::Software);
+    }
+    // 32 says that there is an alpha channel
+    Some(Size { width, height, depth: if depth == 32 { 32 } else { 24 } })
+}
+
+/// The box that sets the decoder up, and what its samples are.
+fn decoder(
+    format: [u8; 4],
+    children: &[u8],
+    found: &mut BTreeSet<Found>,
+) -> Option<(Vec<u8>, Stream)> {
+    let own = |name: &[u8; 4]| child(children, name);
+    let mut out = Vec::new();
+    let stream = match &format {
+        b"avc1" | b"avc3" => Stream::Avc { length: config::avc(&mut out, own(b"avcC")?, found)? },
+        b"hvc1" | b"hev1" => Stream::Hevc { length: config::hevc(&mut out, own(b"hvcC")?, found)? },
+        b"av01" => config::av1(&mut out, own(b"av1C")?, found).map(|()| Stream::Av1)?,
+        b"vp08" | b"vp09" => config::vp9(&mut out, own(b"vpcC")?).map(|()| Stream::Opaque)?,
+        b"mp4v" => {
+            let mut decoder = esds::read(own(b"esds")?)?;
+            // ISO/IEC 14496-1 table 5: Visual 14496-2
+            if decoder.object_type != 0x20 {
+                return None;
+            }
+            decoder.specific = config::mpeg4_user_data(&decoder.specific, found).into_owned();
+            esds::write(&mut out, &decoder);
+            Stream::Mpeg4
+        }
+        b"s263" => {
+            if let Some(d263) = own(b"d263") {
+                config::h263(&mut out, d263, found)?;
+            }
+            Stream::Opaque
+        }
+        b"h263" | b"H263" => Stream::Opaque,
+        b"jpeg" => Stream::Jpeg,
+        b"apco" | b"apcs" | b"apcn" | b"apch" | b"ap4h" | b"ap4x" => Stream::ProRes,
+        _ => return None,
+    };
+    Some((out, stream))
+}
+
+/// A box that says how decoded pictures are shown, with its values only.
+fn shown(out: &mut Vec<u8>, name: &[u8; 4], children: &[u8], found: &mut BTreeSet<Found>) {
+    let all = boxes(children).filter(|(found, _)| found == name);
+    for (_, payload) in all {
+        let kept = match name {
+            b"colr" => colour(payload, found),
+            b"pasp" => payload.get(..8).map(<[u8]>::to_vec),
+            b"clap" => payload.get(..32).map(<[u8]>::to_vec),
+            // fields per frame, and their order (QuickTime File Format, `fiel`)
+            _ => match payload {
+                [count @ 1..=2, order @ (0 | 1 | 6 | 9 | 14), ..] => Some(vec![*count, *order]),
+                _ => None,
+            },
+        };
+        if let Some(kept) = kept {
+            write_box(out, name, |out| out.extend_from_slice(&kept));
+            return;
+        }
+    }
+}
+
+/// §12.1.5: numbers of ISO/IEC 23091-2 stay, profiles do not.
+fn colour(payload: &[u8], found: &mut BTreeSet<Found>) -> Option<Vec<u8>> {
+    let kind = payload.get(..4)?;
+    match kind {
+        b"nclx" => {
+            let range = payload.get(10)? & 0x80;
+            Some([payload.get(..10)?, &[range]].concat())
+        }
+        b"nclc" => payload.get(..10).map(<[u8]>::to_vec),
+        _ => {
+            found.insert(Found::ColourProfile);
+            None
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! `ftyp` and `moov` written anew: the same boxes with the same fields in the same order for every film of a kind, so
+//! that nothing tells which program or device wrote it.
+
+use super::{
+    fields::{put_sized, put16, put32, write_box, write_full_box},
+    model::{Edit, Group, Medium, Movie, Runs, Samples, Sizes, Track},
+};
+use crate::clean::Kind;
+
+/// ISO 639-2 `und`, packed (ISO/IEC 14496-12 §8.4.2.3): a phone's language tells where its owner comes from.
+pub(super) const UNDETERMINED: u16 = 0x55c4;
+/// The matrix that changes nothing.
+const IDENTITY: [u32; 9] = [1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30];
+
+/// What the kinds differ in: brands (minor version 0), and QuickTime's own handler types.
+const fn brands(kind: Kind) -> &'static [u8] {
+    match kind {
+        Kind::Mov => b"qt  \0\0\0\0qt  ",
+        Kind::ThreeGp => b"3gp6\0\0\0\x003gp6isom",
+        Kind::M4a => b"M4A \0\0\0\0M4A isommp42",
+        _ => b"isom\0\0\0\0isomiso4mp42",
+    }
+}
+
+/// Everything before the payload of `mdat`, which has `data` bytes.
+pub(super) fn head(kind: Kind, movie: &Movie, data: u64) -> Vec<u8> {
+    // offsets have the same length whatever they are, so that a first try tells where the data begins
+    let mut is_wide = false;
+    let mut begin = write_head(kind, movie, data, (0, is_wide)).len() as u64;
+    if begin.saturating_add(data) > u32::MAX.into() {
+        is_wide = true;
+        begin = write_head(kind, movie, data, (0, is_wide)).len() as u64;
+    }
+    write_head(kind, movie, data, (begin, is_wide))
+}
+
+/// `place`: where the data begins, and whether offsets have eight bytes.
+fn write_head(kind: Kind, movie: &Movie, data: u64, place: (u64, bool)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(room(movie));
+    write_box(&mut out, b"ftyp", |out| out.extend_from_slice(brands(kind)));
+    write_box(&mut out, b"moov", |out| {
+        movie_header(out, movie);
+        for (track, number) in movie.tracks.iter().zip(1..) {
+            write_box(out, b"trak", |out| write_track(out, kind, movie, track, number, place));
+        }
+        if let (Some(gapless), Some(track)) = (movie.gapless, movie.tracks.last()) {
+            write_gapless(out, &gapless.text(track.media_duration()));
+        }
+    });
+    match u32::try_from(data.saturating_add(8)) {
+        Ok(length) => {
+            put32(&mut out, &[length]);
+            out.extend_from_slice(b"mdat");
+        }
+        Err(_) => {
+            put32(&mut out, &[1]);
+            out.extend_from_slice(b"mdat");
+            out.extend_from_slice(&(data + 16).to_be_bytes());
+        }
+    }
+    out
+}
+
+/// About as many bytes as the tables take, so that they are not moved while they are written.
+fn room(movie: &Movie) -> usize {
+    let tables = movie.tracks.iter().map(|track| {
+        let samples = &track.samples;
+        let sizes = if let Sizes::Each(sizes) = &samples.sizes { sizes.len() } else { 0 };
+        let entries: usize = track.entries.iter().map(|entry| entry.bytes.len()).sum();
+        let runs = samples.durations.runs.len() + samples.offsets.runs.len();
+        let sync = samples.sync.as_ref().map_or(0, Vec::len);
+        1024 + entries + 4 * (sizes + sync) + 8 * (runs + samples.chunks.len())
+    });
+    1024 + tables.sum::<usize>()
+}
+
+fn scaled(time: u64, from: u32, to: u32) -> u64 {
+    let scaled = u128::from(time) * u128::from(to) / u128::from(from.max(1));
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
+
+impl Track {
+    /// How long the samples last, in the track's timescale: players take the shorter of what `mdhd` and `stts` say.
+    fn media_duration(&self) -> u64 {
+        let whole = self.samples.duration();
+        match (whole, self.duration) {
+            (0, told) => told,
+            (whole, 0) => whole,
+            (whole, told) => whole.min(told),
+        }
+    }
+
+    /// How long the track is shown, in the movie's timescale.
+    fn shown_duration(&self, movie: &Movie) -> u64 {
+        if self.edits.is_empty() {
+            return scaled(self.media_duration(), self.timescale, movie.timescale);
+        }
+        self.edits.iter().fold(0, |sum, edit| sum.saturating_add(edit.duration))
+    }
+}
+
+/// 1 where a number needs eight bytes.
+fn version(largest: u64) -> u8 {
+    u8::from(largest > u32::MAX.into())
+}
+
+impl Movie {
+    /// As long as the longest track. What `mvhd` says is believed within a second: programs round, and leave out what
+    /// the last frame of sound has too much; beyond that it tells of a track that is gone.
+    fn shown_duration(&self) -> u64 {
+        let longest = self.tracks.iter().map(|track| track.shown_duration(self)).max().unwrap_or(0);
+        let differs = longest.abs_diff(self.duration);
+        if self.duration > 0 && differs < self.timescale.into() { self.duration } else { longest }
+    }
+}
+
+/// `mvhd` (ISO/IEC 14496-12 §8.2.2): no times, the usual rate and volume.
+fn movie_header(out: &mut Vec<u8>, movie: &Movie) {
+    let duration = movie.shown_duration();
+    let version = version(duration);
+    write_full_box(out, b"mvhd", version, 0, |out| {
+        put_sized(out, version, 0);
+        put_sized(out, version, 0);
+        put32(out, &[movie.timescale]);
+        put_sized(out, version, duration);
+        put32(out, &[1 << 16]);
+        put16(out, &[1 << 8, 0]);
+        out.extend_from_slice(&[0; 8]);
+        out.extend_from_slice(&movie.matrix);
+        out.extend_from_slice(&[0; 24]);
+        put32(out, &[u32::try_from(movie.tracks.len() + 1).unwrap_or(u32::MAX)]);
+    });
+}
+
+fn write_track(
+    out: &mut Vec<u8>,
+    kind: Kind,
+    movie: &Movie,
+    track: &Track,
+    number: u32,
+    place: (u64, bool),
+) {
+    let shown = track.shown_duration(movie);
+    let wide = version(shown);
+    // enabled or not; in the movie
+    let flags = 2 | u8::from(track.enabled);
+    write_full_box(out, b"tkhd", wide, flags, |out| {
+        put_sized(out, wide, 0);
+        put_sized(out, wide, 0);
+        put32(out, &[number, 0]);
+        put_sized(out, wide, shown);
+        put32(out, &[0, 0]);
+        match track.medium {
+            Medium::Picture => {
+                put16(out, &[track.layer, track.alternate_group, 0, 0]);
+                out.extend_from_slice(&track.matrix);
+                put32(out, &track.shown);
+            }
+            Medium::Sound => {
+                put16(out, &[0, track.alternate_group, 1 << 8, 0]);
+                put32(out, &IDENTITY);
+                put32(out, &[0, 0]);
+            }
+        }
+    });
+    if !track.edits.is_empty() {
+        write_box(out, b"edts", |out| edit_list(out, &track.edits));
+    }
+    write_box(out, b"mdia", |out| {
+        let duration = track.media_duration();
+        let wide = version(duration);
+        write_full_box(out, b"mdhd", wide, 0, |out| {
+            put_sized(out, wide, 0);
+            put_sized(out, wide, 0);
+            put32(out, &[track.timescale]);
+            put_sized(out, wide, duration);
+            put16(out, &[UNDETERMINED, 0]);
+        });
+        let (media, header): (&[u8; 4], _) = match track.medium {
+            Medium::Picture => (b"vide", b"vmhd"),
+            Medium::Sound => (b"soun", b"smhd"),
+        };
+        handler(out, if kind == Kind::Mov { b"mhlr" } else { b"\0\0\0\0" }, media);
+        write_box(out, b"minf", |out| {
+            match track.medium {
+                Medium::Picture => write_full_box(out, header, 0, 1, |out| put32(out, &[0, 0])),
+                Medium::Sound => write_full_box(out, header, 0, 0, |out| put32(out, &[0])),
+            }
+            if kind == Kind::Mov {
+                handler(out, b"dhlr", b"url ");
+            }
+            write_box(out, b"dinf", |out| {
+                write_full_box(out, b"dref", 0, 0, |out| {
+                    put32(out, &[1]);
+                    // 1: in this file
+                    write_full_box(out, b"url ", 0, 1, |_| {});
+                });
+            });
+            write_box(out, b"stbl", |out| sample_tables(out, kind, track, place));
+        });
+    });
+}
+
+/// `hdlr` with an empty name, which is one zero both as a string and with a length before it.
+fn handler(out: &mut Vec<u8>, component: &[u8; 4], media: &[u8; 4]) {
+    write_full_box(out, b"hdlr", 0, 0, |out| {
+        out.extend_from_slice(component);
+        out.extend_from_slice(media);
+        out.extend_from_slice(&[0; 13]);
+    });
+}
+
+/// iTunes' item for sound without gaps, which players look for where there is no edit list.
+fn write_gapless(out: &mut Vec<u8>, text: &str) {
+    write_box(out, b"udta", |out| {
+        write_full_box(out, b"meta", 0, 0, |out| {
+            handler(out, b"\0\0\0\0", b"mdir");
+            write_box(out, b"ilst", |out| {
+                write_box(out, b"----", |out| {
+                    write_full_box(out, b"mean", 0, 0, |out| {
+                        out.extend_from_slice(b"com.apple.iTunes");
+                    });
+                    write_full_box(out, b"name", 0, 0, |out| out.extend_from_slice(b"iTunSMPB"));
+                    // 1: text in UTF-8, of no language
+                    write_full_box(out, b"data", 0, 1, |out| {
+                        put32(out, &[0]);
+                        out.extend_from_slice(text.as_bytes());
+                    });
+                });
+            });
+        });
+    });
+}
+
+fn edit_list(out: &mut Vec<u8>, edits: &[Edit]) {
+    let narrow = |edit: &Edit| {
+        u32::try_from(edit.duration).is_ok() && i32::try_from(edit.media_time).is_ok()
+    };
+    let version = u8::from(!edits.iter().all(narrow));
+    write_full_box(out, b"elst", version, 0, |out| {
+        put32(out, &[u32::try_from(edits.len()).unwrap_or(0)]);
+        for edit in edits {
+            put_sized(out, version, edit.duration);
+            match i32::try_from(edit.media_time) {
+                Ok(time) if version == 0 => put32(out, &[time.cast_unsigned()]),
+                _ => out.extend_from_slice(&edit.media_time.to_be_bytes()),
+            }
+            put32(out, &[edit.rate]);
+        }
+    });
+}
+
+/// `stbl` (§8.5.1).
+fn sample_tables(out: &mut Vec<u8>, kind: Kind, track: &Track, place: (u64, bool)) {
+    let samples = &track.samples;
+    write_full_box(out, b"stsd", 0, 0, |out| {
+        put32(out, &[u32::try_from(track.entries.len()).unwrap_or(0)]);
+        for entry in &track.entries {
+            out.extend_from_slice(&entry.bytes);
+        }
+    });
+    table(out, b"stts", 0, &samples.durations.runs, |out, &(count, duration)| {
+        put32(out, &[count, duration]);
+    });
+    if samples.offsets.count > 0 {
+        let negative = samples.offsets.runs.iter().any(|run| run.1 < 0);
+        // QuickTime's are signed in version 0
+        let version = u8::from(negative && kind != Kind::Mov);
+        table(out, b"ctts", version, &samples.offsets.runs, |out, &(count, offset)| {
+            put32(out, &[count, offset.cast_unsigned()]);
+        });
+        if negative {
+            composition(out, samples);
+        }
+    }
+    if let Some(sync) = &samples.sync {
+        table(out, b"stss", 0, sync, |out, &number| put32(out, &[number]));
+    }
+    if !samples.partial_sync.is_empty() {
+        table(out, b"stps", 0, &samples.partial_sync, |out, &number| put32(out, &[number]));
+    }
+    for group in &samples.groups {
+        sample_group(out, group);
+    }
+    table(out, b"stsc", 0, &chunk_runs(samples), |out, row| put32(out, row));
+    write_full_box(out, b"stsz", 0, 0, |out| match &samples.sizes {
+        Sizes::Each(sizes) => {
+            put32(out, &[0, samples.count]);
+            put32(out, sizes);
+        }
+        Sizes::Same(size) | Sizes::Packed { bytes: size, samples: 1 } => {
+            put32(out, &[*size, samples.count]);
+        }
+        Sizes::Packed { .. } => put32(out, &[1, samples.count]),
+    });
+    let (begin, is_wide) = place;
+    if is_wide {
+        table(out, b"co64", 0, &samples.chunks, |out, chunk| {
+            out.extend_from_slice(&(begin + chunk.offset).to_be_bytes());
+        });
+    } else {
+        table(out, b"stco", 0, &samples.chunks, |out, chunk| {
+            put32(out, &[u32::try_from(begin + chunk.offset).unwrap_or(u32::MAX)]);
+        });
+    }
+}
+
+/// A table: a count, then its rows.
+fn table<T>(
+    out: &mut Vec<u8>,
+    name: &[u8; 4],
+    version: u8,
+    rows: &[T],
+    row: impl Fn(&mut Vec<u8>, &T),
+) {
+    write_full_box(out, name, version, 0, |out| {
+        put32(out, &[u32::try_from(rows.len()).unwrap_or(u32::MAX)]);
+        for value in rows {
+            row(out, value);
+        }
+    });
+}
+
+/// `stsc`: from which chunk on there are how many samples, of which entry.
+fn chunk_runs(samples: &Samples) -> Vec<[u32; 3]> {
+    let mut runs: Vec<[u32; 3]> = Vec::new();
+    for ((index, chunk), number) in samples.chunks.iter().enumerate().zip(1..) {
+        let count = samples.chunk_end(index) - chunk.first;
+        let entry = u32::from(chunk.entry) + 1;
+        match runs.last() {
+            Some([_, before, same]) if *before == count && *same == entry => {}
+            _ => runs.push([number, count, entry]),
+        }
+    }
+    runs
+}
+
+/// `cslg` (§8.6.1.4), computed: players that meet negative offsets look for it.
+fn composition(out: &mut Vec<u8>, samples: &Samples) {
+    let (mut decoded, mut durations) = (0_i64, samples.durations.runs.iter());
+    let (mut left, mut duration) = (0, 0_i64);
+    let (mut least, mut greatest) = (i32::MAX, i32::MIN);
+    let (mut start, mut end) = (i64::MAX, i64::MIN);
+    for &(count, offset) in &samples.offsets.runs {
+        least = least.min(offset);
+        greatest = greatest.max(offset);
+        let mut count = count;
+        while count > 0 {
+            if left == 0 {
+                let Some(run) = durations.next() else {
+                    break;
+                };
+                (left, duration) = (run.0, run.1.into());
+            }
+            let both = left.min(count);
+            let last = decoded.saturating_add(i64::from(both - 1).saturating_mul(duration));
+            start = start.min(decoded.saturating_add(offset.into()));
+            end = end.max(last.saturating_add(offset.into()).saturating_add(duration));
+            decoded = last.saturating_add(duration);
+            left -= both;
+            count -= both;
+        }
+    }
+    let narrow = |time: i64| i32::try_from(time).unwrap_or(0).cast_unsigned();
+    write_full_box(out, b"cslg", 0, 0, |out| {
+        put32(out, &[narrow(-i64::from(least)), narrow(least.into()), narrow(greatest.into())]);
+        put32(out, &[narrow(start), narrow(end)]);
+    });
+}
+
+/// `sgpd` and `sbgp` (§8.9).
+fn sample_group(out: &mut Vec<u8>, group: &Group) {
+    let length = group.descriptions.first().map_or(0, Vec::len);
+    write_full_box(out, b"sgpd", 1, 0, |out| {
+        out.extend_from_slice(&group.kind);
+        let count = u32::try_from(group.descriptions.len()).unwrap_or(0);
+        put32(out, &[u32::try_from(length).unwrap_or(0), count]);
+        for description in &group.descriptions {
+            out.extend_from_slice(description);
+        }
+    });
+    let Runs { runs, .. } = &group.samples;
+    write_full_box(out, b"sbgp", 0, 0, |out| {
+        out.extend_from_slice(&group.kind);
+        put32(out, &[u32::try_from(runs.len()).unwrap_or(0)]);
+        for &(count, index) in runs {
+            put32(out, &[count, index]);
+        }
+    });
+}

@@ -1,0 +1,244 @@
+//! What must be known of a part before it is rewritten, because it is decided by something that stands behind it: runs
+//! and rows that their own properties hide or delete, fields by their code, formulas by their text, frames by what is
+//! in them. Places are told by where they stand in the text.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
+
+use crate::clean::{
+    Kind, Limits, Refusal,
+    xml::{self, Element, Fate, Name, Open, Rules, Space},
+};
+
+use super::vocabulary::SPACES;
+
+/// Where a name stands in the text.
+pub(super) fn place(name: Name<'_>) -> usize {
+    name.local.as_ptr().addr()
+}
+
+/// The plan of one part.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// Runs with hidden text.
+    pub(super) hidden: HashSet<usize>,
+    /// Table rows that are deleted.
+    pub(super) deleted: HashSet<usize>,
+    /// Fields' characters and codes that stay; for a code, what is written for it.
+    pub(super) fields: HashMap<usize, String>,
+    /// Formulas and defined names that call somewhere else.
+    pub(super) calling: HashSet<usize>,
+    /// Frames of embedded objects: whether a picture stands for the object.
+    pub(super) objects: HashMap<usize, bool>,
+}
+
+/// Without one of these in the text there is nothing to plan.
+const SIGNS: &[&str] = &[
+    "vanish",
+    "fldChar",
+    "fldSimple",
+    "trPr",
+    "oleObj",
+    "[",
+    "WEBSERVICE",
+    "RTD(",
+    "HYPERLINK(",
+    "CALL(",
+    "REGISTER",
+    "DDE",
+    "|",
+];
+
+impl Plan {
+    pub(super) fn of(text: &str, kind: Kind, limits: &Limits) -> Result<Self, Refusal> {
+        let has = |sign: &&str| memchr::memmem::find(text.as_bytes(), sign.as_bytes()).is_some();
+        if !SIGNS.iter().any(has) {
+            return Ok(Self::default());
+        }
+        let mut scan = Scan::default();
+        xml::rewrite(text, kind, &mut scan, limits)?;
+        Ok(scan.plan)
+    }
+}
+
+/// A field whose end has not come.
+#[derive(Default)]
+struct Field {
+    characters: Vec<usize>,
+    codes: Vec<usize>,
+    code: String,
+}
+
+#[derive(Default)]
+struct Scan {
+    plan: Plan,
+    fields: Vec<Field>,
+}
+
+impl Rules for Scan {
+    fn spaces(&self) -> &'static [Space] {
+        SPACES
+    }
+
+    fn start(&mut self, element: &mut Element<'_, '_>) -> Result<Fate, Refusal> {
+        let path = element.path;
+        let above = |levels: usize| {
+            path.len().checked_sub(levels).and_then(|at| path.get(at)).map(|open| open.name)
+        };
+        match (element.name.space, element.name.local) {
+            ("w", "vanish") => {
+                let off = matches!(element.get("w", "val"), Some("0" | "false" | "off"));
+                if let (Some(run), false) = (above(2).filter(|run| run.is("w", "r")), off) {
+                    self.plan.hidden.insert(place(run));
+                }
+            }
+            ("w", "del" | "moveFrom") => {
+                if let Some(row) = above(2).filter(|row| row.is("w", "tr")) {
+                    self.plan.deleted.insert(place(row));
+                }
+                return Ok(Fate::Drop);
+            }
+            ("w", "fldChar") => {
+                let place = place(element.name);
+                match element.get("w", "fldCharType") {
+                    Some("begin") => {
+                        self.fields.push(Field { characters: vec![place], ..Field::default() })
+                    }
+                    Some("end") => {
+                        if let Some(mut field) = self.fields.pop() {
+                            field.characters.push(place);
+                            self.decide(field);
+                        }
+                    }
+                    _ => self
+                        .fields
+                        .last_mut()
+                        .into_iter()
+                        .for_each(|field| field.characters.push(place)),
+                }
+            }
+            ("w", "instrText") => {
+                let place = place(element.name);
+                self.fields.last_mut().into_iter().for_each(|field| field.codes.push(place));
+            }
+            ("w", "fldSimple") => {
+                if let Some(code) = element.get("w", "instr").and_then(code) {
+                    self.plan.fields.insert(place(element.name), code);
+                }
+            }
+            ("p", "oleObj") => {
+                if let Some(frame) =
+                    path.iter().rev().find(|open| open.name.is("p", "graphicFrame"))
+                {
+                    self.plan.objects.entry(place(frame.name)).or_default();
+                }
+            }
+            ("p", "pic") if path.iter().any(|open| open.name.is("p", "oleObj")) => {
+                if let Some(frame) =
+                    path.iter().rev().find(|open| open.name.is("p", "graphicFrame"))
+                {
+                    self.plan.objects.insert(place(frame.name), true);
+                }
+            }
+            _ => {}
+        }
+        element.attributes.clear();
+        Ok(Fate::Keep)
+    }
+
+    fn text<'t>(
+        &mut self,
+        text: Cow<'t, str>,
+        path: &[Open<'_>],
+    ) -> Result<Option<Cow<'t, str>>, Refusal> {
+        if let Some(open) = path.last() {
+            match (open.name.space, open.name.local) {
+                ("w", "instrText") => {
+                    self.fields.last_mut().into_iter().for_each(|field| field.code.push_str(&text))
+                }
+                (
+                    "x",
+                    "f"
+                    | "definedName"
+                    | "formula"
+                    | "formula1"
+                    | "formula2"
+                    | "calculatedColumnFormula"
+                    | "totalsRowFormula",
+                ) if calls(&text) => {
+                    self.plan.calling.insert(place(open.name));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Scan {
+    fn decide(&mut self, field: Field) {
+        let Some(code) = code(&field.code) else {
+            return;
+        };
+        for place in field.characters {
+            self.plan.fields.insert(place, String::new());
+        }
+        if let Some(first) = field.codes.first() {
+            self.plan.fields.insert(*first, code);
+        }
+    }
+}
+
+/// What is written for a field's code. Only fields that are nothing without their code stay: of others the result is
+/// the text that is seen, and the code may name files, people and places.
+fn code(code: &str) -> Option<String> {
+    let mut words = code.split_whitespace();
+    let command = words.next()?.to_ascii_uppercase();
+    match command.as_str() {
+        "PAGE" | "NUMPAGES" | "SECTIONPAGES" | "SECTION" => {
+            let mut written = format!(" {command} ");
+            for word in words {
+                let known = [
+                    "Arabic",
+                    "ArabicDash",
+                    "roman",
+                    "ROMAN",
+                    "Roman",
+                    "alphabetic",
+                    "ALPHABETIC",
+                    "CHINESENUM1",
+                    "CHINESENUM2",
+                    "CHINESENUM3",
+                    "GANADA",
+                    "CHOSUNG",
+                ];
+                if known.contains(&word) {
+                    written.push_str(&format!("\\* {word} "));
+                }
+            }
+            Some(written)
+        }
+        // their state is in the field's data, which is kept of no other field
+        "FORMCHECKBOX" | "FORMDROPDOWN" => Some(format!(" {command} ")),
+        // characters that are put together or above each other: the code is the content
+        "EQ" | "SYMBOL" => Some(code.to_owned()),
+        _ => None,
+    }
+}
+
+/// Whether a formula refers to another file or calls something outside.
+pub(super) fn calls(formula: &str) -> bool {
+    let external = formula.split('[').skip(1).any(|rest| {
+        let inside = rest.split(']').next().unwrap_or_default();
+        !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_digit())
+            || inside.contains('.') && rest.contains('!')
+    });
+    let upper = || formula.to_ascii_uppercase();
+    external
+        || formula.contains('|')
+        || ["WEBSERVICE(", "RTD(", "HYPERLINK(", "CALL(", "REGISTER", "IMAGE(", "FILTERXML("]
+            .iter()
+            .any(|function| formula.len() >= function.len() && upper().contains(function))
+}

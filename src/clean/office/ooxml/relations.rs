@@ -1,0 +1,146 @@
+//! Relationships and content types of a package (ECMA-376 part 2 §6.5, §7.2), read and written anew.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use crate::clean::{
+    Kind, Limits, Refusal,
+    xml::{self, Element, Fate, Open, Rules, Space},
+};
+
+use super::vocabulary::SPACES;
+
+/// A relationship as it was read.
+#[derive(Clone, Debug)]
+pub(super) struct Relation {
+    pub(super) id: String,
+    /// The last part of its type's name: `styles`, `image`.
+    pub(super) what: String,
+    /// The part's name, without `/` before it; of an external target nothing is kept.
+    pub(super) target: Option<String>,
+}
+
+/// Reads the relationships of the part `source` (empty for the package).
+pub(super) fn read(
+    text: &str,
+    source: &str,
+    kind: Kind,
+    limits: &Limits,
+) -> Result<Vec<Relation>, Refusal> {
+    let mut list = List { wanted: "Relationship", rows: Vec::new() };
+    xml::rewrite(text, kind, &mut list, limits)?;
+    let relation = |mut row: HashMap<String, String>| {
+        let what = row.get("Type")?.rsplit('/').next()?.to_owned();
+        let external = row.get("TargetMode").is_some_and(|mode| mode == "External");
+        let target = row.get("Target").filter(|_| !external).map(|target| resolve(source, target));
+        Some(Relation { id: row.remove("Id")?, what, target })
+    };
+    Ok(list.rows.into_iter().filter_map(relation).collect())
+}
+
+/// The content types of `[Content_Types].xml`, in lower case.
+pub(super) fn content_types(
+    text: &str,
+    kind: Kind,
+    limits: &Limits,
+) -> Result<Vec<String>, Refusal> {
+    let mut types = Vec::new();
+    for wanted in ["Override", "Default"] {
+        let mut list = List { wanted, rows: Vec::new() };
+        xml::rewrite(text, kind, &mut list, limits)?;
+        types.extend(
+            list.rows
+                .into_iter()
+                .filter_map(|row| Some(row.get("ContentType")?.to_ascii_lowercase())),
+        );
+    }
+    Ok(types)
+}
+
+/// The name of the relationships part of `source`.
+pub(super) fn part_of(source: &str) -> String {
+    let (folder, name) =
+        source.rsplit_once('/').map_or(("", source), |(folder, name)| (folder, name));
+    let slash = if folder.is_empty() { "" } else { "/" };
+    format!("{folder}{slash}_rels/{name}.rels")
+}
+
+/// A target, relative to the folder of `source`, as a part's name.
+fn resolve(source: &str, target: &str) -> String {
+    let target = percent_decoded(target.split('#').next().unwrap_or_default()).replace('\\', "/");
+    let mut parts: Vec<&str> = Vec::new();
+    if !target.starts_with('/') {
+        parts.extend(source.split('/'));
+        parts.pop();
+    }
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let decoded =
+            hex.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(decoded.unwrap_or(*first));
+        rest = if decoded.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The attributes of all elements of one name.
+struct List {
+    wanted: &'static str,
+    rows: Vec<HashMap<String, String>>,
+}
+
+impl Rules for List {
+    fn spaces(&self) -> &'static [Space] {
+        SPACES
+    }
+
+    fn start(&mut self, element: &mut Element<'_, '_>) -> Result<Fate, Refusal> {
+        if element.name.local == self.wanted {
+            let pair =
+                |a: &xml::Attribute<'_>| (a.name.local.to_owned(), a.value.clone().into_owned());
+            self.rows.push(element.attributes.iter().map(pair).collect());
+        }
+        element.attributes.clear();
+        Ok(Fate::Keep)
+    }
+
+    fn text<'t>(
+        &mut self,
+        _: Cow<'t, str>,
+        _: &[Open<'_>],
+    ) -> Result<Option<Cow<'t, str>>, Refusal> {
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_parts() {
+        for (source, target, part) in [
+            ("word/document.xml", "media/a%20b.png", "word/media/a b.png"),
+            ("word/document.xml", "/word/styles.xml", "word/styles.xml"),
+            ("ppt/slides/slide1.xml", "../media/../x.png#y", "ppt/x.png"),
+            ("", "word/document.xml", "word/document.xml"),
+            ("", "../../../a", "a"),
+        ] {
+            assert_eq!(resolve(source, target), part);
+        }
+        assert_eq!(part_of("word/document.xml"), "word/_rels/document.xml.rels");
+        assert_eq!(part_of(""), "_rels/.rels");
+    }
+}
