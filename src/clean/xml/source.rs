@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use zeroize::Zeroizing;
 
 use crate::clean::{Kind, Refusal};
 
@@ -24,12 +25,38 @@ pub(in crate::clean) fn decode(bytes: &[u8], kind: Kind) -> Result<Cow<'_, str>,
     } else {
         encoding.decode_without_bom_handling_and_without_replacement(body).ok_or(damaged)?
     };
-    if text.bytes().any(|byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
-        || text.contains(['\u{fffe}', '\u{ffff}'])
-    {
+    if !is_xml(&text) {
         return Err(damaged);
     }
     Ok(text)
+}
+
+/// As [`decode`], in the same memory where the bytes are the text already.
+///
+/// # Errors
+/// As [`decode`].
+pub(in crate::clean) fn decode_whole(
+    mut bytes: Zeroizing<Vec<u8>>,
+    kind: Kind,
+) -> Result<Zeroizing<String>, Refusal> {
+    let length = match decode(&bytes, kind)? {
+        Cow::Owned(text) => return Ok(Zeroizing::new(text)),
+        Cow::Borrowed(text) => text.len(),
+    };
+    // without its mark
+    let mark = bytes.len() - length;
+    bytes.drain(..mark);
+    let text = String::from_utf8(std::mem::take(&mut *bytes));
+    text.map(Zeroizing::new).map_err(|_| Refusal::Damaged { kind })
+}
+
+/// Whether all characters are XML's (XML 1.0 §2.2).
+fn is_xml(text: &str) -> bool {
+    let control = |byte: &u8| *byte < 0x20 && !matches!(*byte, b'\t' | b'\n' | b'\r');
+    // without an early end within a block, so that blocks are compared at once
+    let controls = |block: &[u8]| block.iter().fold(false, |found, byte| found | control(byte));
+    let has = |c: &str| memchr::memmem::find(text.as_bytes(), c.as_bytes()).is_some();
+    !text.as_bytes().chunks(256).any(controls) && !has("\u{fffe}") && !has("\u{ffff}")
 }
 
 fn unmarked(bytes: &[u8]) -> Option<&'static Encoding> {

@@ -27,7 +27,7 @@ pub(super) fn read(
     limits: &Limits,
 ) -> Result<Vec<Relation>, Refusal> {
     let mut list = List { wanted: "Relationship", rows: Vec::new() };
-    xml::rewrite(text, kind, &mut list, limits)?;
+    xml::read(text, kind, &mut list, limits)?;
     let relation = |mut row: HashMap<String, String>| {
         let what = row.get("Type")?.rsplit('/').next()?.to_owned();
         let external = row.get("TargetMode").is_some_and(|mode| mode == "External");
@@ -46,7 +46,7 @@ pub(super) fn content_types(
     let mut types = Vec::new();
     for wanted in ["Override", "Default"] {
         let mut list = List { wanted, rows: Vec::new() };
-        xml::rewrite(text, kind, &mut list, limits)?;
+        xml::read(text, kind, &mut list, limits)?;
         types.extend(
             list.rows
                 .into_iter()

@@ -10,8 +10,8 @@ const MAX_LIST: usize = 256;
 /// Whether `value` is nothing but numbers, measures, colours and words of the standard.
 pub(super) fn is_plain(value: &str) -> bool {
     is_number(value)
-        || is_word(value)
         || is_colour(value)
+        || is_word(value)
         || value.len() <= MAX_LIST
             && value.contains([' ', ','])
             && value.split([' ', ',']).all(|v| v.is_empty() || is_number(v) || is_word(v))
