@@ -469,14 +469,13 @@ impl<'i, R: Rules> Rewriter<'i, '_, R> {
         let Some(text) = self.run.take() else {
             return Ok(());
         };
-        if let Some(text) = self.rules.text(text, &self.path)? {
-            if self.writes
-                && !text.is_empty()
-                && self.path.iter().any(|open| open.fate == Fate::Keep)
-            {
-                self.close_tag();
-                escape::text(&mut self.out, &text);
-            }
+        if let Some(text) = self.rules.text(text, &self.path)?
+            && self.writes
+            && !text.is_empty()
+            && self.path.iter().any(|open| open.fate == Fate::Keep)
+        {
+            self.close_tag();
+            escape::text(&mut self.out, &text);
         }
         Ok(())
     }

@@ -51,7 +51,7 @@ impl<'i> Name<'i> {
 
 impl PartialEq for Name<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
+        self.local == other.local && self.space == other.space
     }
 }
 
@@ -135,13 +135,12 @@ const MAX_BINDINGS: usize = 256;
 /// The most names of one document that have a number.
 const MAX_SYMBOLS: usize = 1 << 14;
 /// Bits of a place in the tables of names seen last.
-const PLACES: u32 = 9;
+const PLACES: u32 = 8;
 
 /// A place in a table for something of this hash.
-const fn place_of(hash: u64) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "nine bits are left")]
-    let place = (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - PLACES)) as usize;
-    place
+fn place_of(hash: u64) -> usize {
+    let place = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - PLACES);
+    usize::try_from(place).unwrap_or(0)
 }
 
 fn hash(name: &str) -> u64 {
@@ -171,7 +170,8 @@ pub(super) struct Bindings<'i> {
     elements: Vec<Seen<'i>>,
     attributes: Vec<Seen<'i>>,
     symbols: Vec<Symbol>,
-    numbers: HashMap<(&'static str, &'i str), u16>,
+    /// For each namespace, by its place in the table and then the three that are in none, the numbers of its names.
+    numbers: Vec<HashMap<&'i str, u16>>,
 }
 
 struct Binding<'i> {
@@ -214,7 +214,7 @@ impl<'i> Bindings<'i> {
             elements: vec![none; 1 << PLACES],
             attributes: vec![none; 1 << PLACES],
             symbols: Vec::new(),
-            numbers: HashMap::new(),
+            numbers: vec![HashMap::new(); spaces.len() + 3],
         }
     }
 
@@ -288,7 +288,13 @@ impl<'i> Bindings<'i> {
     }
 
     fn number(&mut self, space: &'static str, local: &'i str) -> u16 {
-        if let Some(number) = self.numbers.get(&(space, local)) {
+        let row = self.row(space);
+        let place = match space {
+            "" => 0,
+            "xml" => 1,
+            _ => row.map_or(2, |row| row + 3),
+        };
+        if let Some(number) = self.numbers.get(place).and_then(|numbers| numbers.get(local)) {
             return *number;
         }
         let next = u16::try_from(self.symbols.len() + 1).unwrap_or(0);
@@ -296,12 +302,11 @@ impl<'i> Bindings<'i> {
             return 0;
         }
         let name = Name::given(space, local);
-        self.symbols.push(Symbol {
-            row: self.row(space),
-            is_element: self.is_given_writable(name, true),
-            is_attribute: self.is_given_writable(name, false),
-        });
-        self.numbers.insert((space, local), next);
+        let (is_element, is_attribute) = self.uses(name, row);
+        self.symbols.push(Symbol { row, is_element, is_attribute });
+        if let Some(numbers) = self.numbers.get_mut(place) {
+            numbers.insert(local, next);
+        }
         next
     }
 
@@ -318,26 +323,32 @@ impl<'i> Bindings<'i> {
         match self.symbol(name) {
             Some(symbol) if element => symbol.is_element,
             Some(symbol) => symbol.is_attribute,
-            None => self.is_given_writable(name, element),
+            None => {
+                let (is_element, is_attribute) = self.uses(name, self.row(name.space));
+                if element { is_element } else { is_attribute }
+            }
         }
     }
 
-    fn is_given_writable(&self, name: Name<'_>, element: bool) -> bool {
+    /// Whether a name may be written as an element's, and as an attribute's.
+    fn uses(&self, name: Name<'_>, row: Option<usize>) -> (bool, bool) {
         let plain = name.local.bytes().enumerate().all(|(at, byte)| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => true,
             b'0'..=b'9' | b'-' | b'.' => at > 0,
             _ => false,
         });
-        let space = match name.space {
+        if !plain || name.local.is_empty() {
+            return (false, false);
+        }
+        match name.space {
             // without a default namespace, names without a prefix are in none
-            "" => !element || self.spaces.iter().all(|space| !space.prefix.is_empty()),
-            "xml" => !element,
-            id => self
-                .row(id)
-                .and_then(|row| self.spaces.get(row))
-                .is_some_and(|space| element || !space.prefix.is_empty()),
-        };
-        plain && space && !name.local.is_empty()
+            "" => (self.spaces.iter().all(|space| !space.prefix.is_empty()), true),
+            "xml" => (false, true),
+            _ => match row.and_then(|row| self.spaces.get(row)) {
+                Some(space) => (true, !space.prefix.is_empty()),
+                None => (false, false),
+            },
+        }
     }
 
     /// Writes a name with its prefix, which is declared from now on.

@@ -16,10 +16,8 @@ const HEAD: usize = 256;
 /// [`Refusal::Damaged`] if it is not in its encoding, or has characters that XML has not.
 pub(in crate::clean) fn decode(bytes: &[u8], kind: Kind) -> Result<Cow<'_, str>, Refusal> {
     let damaged = Refusal::Damaged { kind };
-    let (encoding, body) = match Encoding::for_bom(bytes) {
-        Some((encoding, mark)) => (encoding, bytes.get(mark..).unwrap_or_default()),
-        None => (unmarked(bytes).ok_or(damaged)?, bytes),
-    };
+    let (encoding, mark) = encoding(bytes, kind)?;
+    let body = bytes.get(mark..).unwrap_or_default();
     let text = if encoding == UTF_8 {
         Cow::Borrowed(std::str::from_utf8(body).map_err(|_| damaged)?)
     } else {
@@ -39,15 +37,23 @@ pub(in crate::clean) fn decode_whole(
     mut bytes: Zeroizing<Vec<u8>>,
     kind: Kind,
 ) -> Result<Zeroizing<String>, Refusal> {
-    let length = match decode(&bytes, kind)? {
-        Cow::Owned(text) => return Ok(Zeroizing::new(text)),
-        Cow::Borrowed(text) => text.len(),
-    };
-    // without its mark
-    let mark = bytes.len() - length;
+    let (encoding, mark) = encoding(&bytes, kind)?;
+    if encoding != UTF_8 {
+        return Ok(Zeroizing::new(decode(&bytes, kind)?.into_owned()));
+    }
     bytes.drain(..mark);
+    let damaged = Refusal::Damaged { kind };
     let text = String::from_utf8(std::mem::take(&mut *bytes));
-    text.map(Zeroizing::new).map_err(|_| Refusal::Damaged { kind })
+    let text = text.map(Zeroizing::new).map_err(|_| damaged)?;
+    if is_xml(&text) { Ok(text) } else { Err(damaged) }
+}
+
+/// The encoding, and the length of the mark that says so.
+fn encoding(bytes: &[u8], kind: Kind) -> Result<(&'static Encoding, usize), Refusal> {
+    match Encoding::for_bom(bytes) {
+        Some(marked) => Ok(marked),
+        None => Ok((unmarked(bytes).ok_or(Refusal::Damaged { kind })?, 0)),
+    }
 }
 
 /// Whether all characters are XML's (XML 1.0 §2.2).

@@ -234,7 +234,7 @@ impl Rules for Page<'_, '_, '_, '_> {
             return Ok(None);
         };
         Ok(match (space, local) {
-            ("html", "style") => Some(css::sheet(&text, self.book)).map(Cow::Owned),
+            ("html", "style") => Some(Cow::Owned(css::sheet(&text, self.book))),
             ("html", "title") => {
                 if text.trim() != "Book" {
                     self.book.found.insert(Found::Comment);
@@ -321,7 +321,7 @@ impl Rules for Contents<'_, '_, '_, '_> {
     }
 
     fn text<'t>(&mut self, text: Cow<'t, str>, path: &[Open<'_>]) -> Kept<'t> {
-        if !path.last().is_some_and(|open| open.name.local == "text") {
+        if path.last().is_none_or(|open| open.name.local != "text") {
             return Ok(None);
         }
         if path.iter().any(|open| open.name.local == "docTitle") {

@@ -280,7 +280,7 @@ impl Rules for Markup<'_, '_, '_, '_> {
             return Ok(Fate::Keep);
         }
         let row = table::ROWS.iter().find(|row| row.space == space);
-        if !row.is_some_and(|row| row.elements.binary_search(&local).is_ok()) {
+        if row.is_none_or(|row| row.elements.binary_search(&local).is_err()) {
             return Ok(self.unlisted(element));
         }
         // sheets of other files that LibreOffice keeps for its formulas

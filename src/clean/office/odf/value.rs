@@ -114,10 +114,9 @@ fn is_token(token: &str) -> bool {
 pub(super) fn is_equation(name: &str) -> bool {
     let letters = name.bytes().take_while(u8::is_ascii_alphabetic).count();
     let number = name.get(letters..).unwrap_or_default();
-    let plain = (1..=2).contains(&letters)
+    (1..=2).contains(&letters)
         && number.len() <= 4
-        && number.bytes().all(|byte| byte.is_ascii_digit());
-    plain
+        && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The words in a shape's formulas and transformations (ODF 1.3 part 3 §19.171, §19.228); longer ones are names of

@@ -361,6 +361,7 @@ impl<'a> Part<'a> {
         attribute: &mut Attribute<'_>,
     ) -> bool {
         let told = match self.value(rule, element, parent, attribute) {
+            Some(Cow::Borrowed(value)) if std::ptr::eq(value, &*attribute.value) => return true,
             Some(value) if value == attribute.value => return true,
             Some(value) => {
                 let value = value.into_owned();

@@ -95,17 +95,19 @@ pub(super) static SPACES: &[Space] = &[
 
 static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::read);
 
+type Words = HashSet<&'static str, BuildHasherDefault<Fold>>;
+
 struct Vocabulary {
-    elements: HashMap<&'static str, HashSet<&'static str>>,
-    attributes: HashMap<&'static str, HashSet<&'static str>>,
-    words: HashSet<&'static str, BuildHasherDefault<Fold>>,
+    elements: HashMap<&'static str, Words>,
+    attributes: HashMap<&'static str, Words>,
+    words: Words,
 }
 
 impl Vocabulary {
     fn read() -> Self {
         let (mut elements, mut attributes) =
-            (HashMap::<_, HashSet<_>>::new(), HashMap::<_, HashSet<_>>::new());
-        let mut words = HashSet::default();
+            (HashMap::<_, Words>::new(), HashMap::<_, Words>::new());
+        let mut words = Words::default();
         let mut list = None;
         for line in include_str!("vocabulary.txt").lines().filter(|line| !line.starts_with('#')) {
             let mut names = line;
@@ -116,10 +118,7 @@ impl Vocabulary {
             let target = match list.map(|head| head.split_once(' ')) {
                 Some(Some((space, "elements"))) => elements.entry(space).or_default(),
                 Some(Some((space, _))) => attributes.entry(space).or_default(),
-                _ => {
-                    words.extend(names.split_whitespace());
-                    continue;
-                }
+                _ => &mut words,
             };
             target.extend(names.split_whitespace());
         }
