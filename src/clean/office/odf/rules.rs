@@ -194,7 +194,7 @@ impl<'p, 'a, 'w, 'l> Markup<'p, 'a, 'w, 'l> {
         let element_name = element.name;
         let Package { names, found, .. } = &mut *self.package;
         element.attributes.retain_mut(|attribute| {
-            let Name { space, local } = attribute.name;
+            let Name { space, local, .. } = attribute.name;
             if element_name.is("draw", "equation") && (space, local) == ("draw", "name") {
                 return value::is_equation(&attribute.value);
             }
@@ -252,7 +252,7 @@ impl Rules for Markup<'_, '_, '_, '_> {
     }
 
     fn start(&mut self, element: &mut Element<'_, '_>) -> Result<Fate, Refusal> {
-        let Name { space, local } = element.name;
+        let Name { space, local, .. } = element.name;
         if element.path.is_empty() {
             let version = element.get("office", "version").filter(|v| VERSIONS.contains(v));
             let version = version.unwrap_or("1.3").to_owned();
@@ -275,7 +275,7 @@ impl Rules for Markup<'_, '_, '_, '_> {
             let style = element.remove("text", "style-name");
             element.attributes.clear();
             let style = style.unwrap_or(Cow::Borrowed("Internet_20_link"));
-            element.name.local = "span";
+            element.rename("span");
             element.set("text", "style-name", self.package.names.number(&style));
             return Ok(Fate::Keep);
         }

@@ -15,15 +15,19 @@
 //!
 //! Not detected: what is written in the document itself, and what the layout says of who made it (its fonts, its theme).
 
+mod drawing;
+mod excel;
 mod metafile;
 mod part;
 mod plan;
 mod relations;
 mod roles;
+mod rule;
 #[cfg(test)]
 mod tests;
 mod values;
 mod vocabulary;
+mod word;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -318,7 +322,7 @@ impl Package<'_, '_, '_> {
         let Some(bytes) = self.bytes_of(source)? else {
             return Ok(None);
         };
-        Ok(Some(Zeroizing::new(xml::decode(&bytes, self.kind)?.into_owned())))
+        xml::decode_whole(bytes, self.kind).map(Some)
     }
 
     fn relations_of(&mut self, source: &str) -> Result<Vec<Relation>, Refusal> {

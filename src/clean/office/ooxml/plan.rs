@@ -9,10 +9,10 @@ use std::{
 
 use crate::clean::{
     Kind, Limits, Refusal,
-    xml::{self, Element, Fate, Name, Open, Rules, Space},
+    xml::{self, Element, Fate, Memo, Name, Open, Rules, Space},
 };
 
-use super::vocabulary::SPACES;
+use super::{excel::is_formula, vocabulary::SPACES};
 
 /// Where a name stands in the text.
 pub(super) fn place(name: Name<'_>) -> usize {
@@ -57,8 +57,8 @@ impl Plan {
         if !SIGNS.iter().any(has) {
             return Ok(Self::default());
         }
-        let mut scan = Scan::default();
-        xml::rewrite(text, kind, &mut scan, limits)?;
+        let mut scan = Scan { signs: Memo::new(), plan: Self::default(), fields: Vec::new() };
+        xml::read(text, kind, &mut scan, limits)?;
         Ok(scan.plan)
     }
 }
@@ -71,8 +71,38 @@ struct Field {
     code: String,
 }
 
-#[derive(Default)]
+/// What an element may be a sign of.
+#[derive(Clone, Copy)]
+enum Sign {
+    None,
+    Hidden,
+    Deleted,
+    FieldCharacter,
+    FieldCode,
+    FieldSimple,
+    Formula,
+    Object,
+    Picture,
+}
+
+impl Sign {
+    fn of(name: Name<'_>) -> Self {
+        match (name.space, name.local) {
+            ("w", "vanish") => Self::Hidden,
+            ("w", "del" | "moveFrom") => Self::Deleted,
+            ("w", "fldChar") => Self::FieldCharacter,
+            ("w", "instrText") => Self::FieldCode,
+            ("w", "fldSimple") => Self::FieldSimple,
+            ("x", name) if is_formula(name) => Self::Formula,
+            ("p", "oleObj") => Self::Object,
+            ("p", "pic") => Self::Picture,
+            _ => Self::None,
+        }
+    }
+}
+
 struct Scan {
+    signs: Memo<Sign>,
     plan: Plan,
     fields: Vec<Field>,
 }
@@ -87,20 +117,20 @@ impl Rules for Scan {
         let above = |levels: usize| {
             path.len().checked_sub(levels).and_then(|at| path.get(at)).map(|open| open.name)
         };
-        match (element.name.space, element.name.local) {
-            ("w", "vanish") => {
+        match self.signs.of(element.name, || Sign::of(element.name)) {
+            Sign::Hidden => {
                 let off = matches!(element.get("w", "val"), Some("0" | "false" | "off"));
                 if let (Some(run), false) = (above(2).filter(|run| run.is("w", "r")), off) {
                     self.plan.hidden.insert(place(run));
                 }
             }
-            ("w", "del" | "moveFrom") => {
+            Sign::Deleted => {
                 if let Some(row) = above(2).filter(|row| row.is("w", "tr")) {
                     self.plan.deleted.insert(place(row));
                 }
                 return Ok(Fate::Drop);
             }
-            ("w", "fldChar") => {
+            Sign::FieldCharacter => {
                 let place = place(element.name);
                 match element.get("w", "fldCharType") {
                     Some("begin") => {
@@ -119,23 +149,23 @@ impl Rules for Scan {
                         .for_each(|field| field.characters.push(place)),
                 }
             }
-            ("w", "instrText") => {
+            Sign::FieldCode => {
                 let place = place(element.name);
                 self.fields.last_mut().into_iter().for_each(|field| field.codes.push(place));
             }
-            ("w", "fldSimple") => {
+            Sign::FieldSimple => {
                 if let Some(code) = element.get("w", "instr").and_then(code) {
                     self.plan.fields.insert(place(element.name), code);
                 }
             }
-            ("p", "oleObj") => {
+            Sign::Object => {
                 if let Some(frame) =
                     path.iter().rev().find(|open| open.name.is("p", "graphicFrame"))
                 {
                     self.plan.objects.entry(place(frame.name)).or_default();
                 }
             }
-            ("p", "pic") if path.iter().any(|open| open.name.is("p", "oleObj")) => {
+            Sign::Picture if path.iter().any(|open| open.name.is("p", "oleObj")) => {
                 if let Some(frame) =
                     path.iter().rev().find(|open| open.name.is("p", "graphicFrame"))
                 {
@@ -154,20 +184,11 @@ impl Rules for Scan {
         path: &[Open<'_>],
     ) -> Result<Option<Cow<'t, str>>, Refusal> {
         if let Some(open) = path.last() {
-            match (open.name.space, open.name.local) {
-                ("w", "instrText") => {
+            match self.signs.of(open.name, || Sign::of(open.name)) {
+                Sign::FieldCode => {
                     self.fields.last_mut().into_iter().for_each(|field| field.code.push_str(&text))
                 }
-                (
-                    "x",
-                    "f"
-                    | "definedName"
-                    | "formula"
-                    | "formula1"
-                    | "formula2"
-                    | "calculatedColumnFormula"
-                    | "totalsRowFormula",
-                ) if calls(&text) => {
+                Sign::Formula if calls(&text) => {
                     self.plan.calling.insert(place(open.name));
                 }
                 _ => {}
@@ -235,10 +256,18 @@ pub(super) fn calls(formula: &str) -> bool {
         !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_digit())
             || inside.contains('.') && rest.contains('!')
     });
-    let upper = || formula.to_ascii_uppercase();
+    let is_call = |before: &[u8]| {
+        ["WEBSERVICE", "RTD", "HYPERLINK", "CALL", "IMAGE", "FILTERXML"].iter().any(|name| {
+            let at = before.len().checked_sub(name.len());
+            at.and_then(|at| before.get(at..))
+                .is_some_and(|b| b.eq_ignore_ascii_case(name.as_bytes()))
+        })
+    };
+    let bytes = formula.as_bytes();
     external
-        || formula.contains('|')
-        || ["WEBSERVICE(", "RTD(", "HYPERLINK(", "CALL(", "REGISTER", "IMAGE(", "FILTERXML("]
-            .iter()
-            .any(|function| formula.len() >= function.len() && upper().contains(function))
+        || memchr::memchr(b'|', bytes).is_some()
+        || memchr::memchr_iter(b'(', bytes).any(|at| bytes.get(..at).is_some_and(is_call))
+        || memchr::memchr2_iter(b'R', b'r', bytes).any(|at| {
+            bytes.get(at..at + 8).is_some_and(|name| name.eq_ignore_ascii_case(b"REGISTER"))
+        })
 }

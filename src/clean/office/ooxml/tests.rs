@@ -1,5 +1,6 @@
 use std::io::{Cursor, Read as _};
 
+use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use proptest::prelude::*;
 
 use super::*;
@@ -172,6 +173,71 @@ fn a_planted_value_stays_in_no_attribute_and_no_element() {
             let (out, _) = cleaned(&document(&body, "")).unwrap();
             assert!(!inflated(&out).contains("canary"), "{name} of {element}: {}", inflated(&out));
         }
+    }
+}
+
+/// The forms in which a text may stand in a value.
+fn forms(text: &str) -> Vec<String> {
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut forms = vec![text.to_owned()];
+    for bytes in [text.as_bytes(), &utf16] {
+        forms.extend([HEXLOWER.encode(bytes), HEXUPPER.encode(bytes), BASE64.encode(bytes)]);
+    }
+    forms
+}
+
+/// The package with its XML in UTF-16.
+fn in_utf16(bytes: &[u8], mark: &[u8], unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    let limits = Limits::default();
+    let work = &mut Work::new(&limits);
+    let archive = Archive::open(bytes, Kind::Zip, work).unwrap();
+    let mut writer = Writer::new(Kind::Zip);
+    for entry in archive.entries() {
+        let part = archive.read(entry, work).unwrap();
+        let text = std::str::from_utf8(&part).unwrap();
+        let part = [mark, &text.encode_utf16().flat_map(unit).collect::<Vec<_>>()].concat();
+        writer.add(entry.name(), &part, Pack::Deflate).unwrap();
+    }
+    writer.finish().unwrap().to_vec()
+}
+
+#[test]
+fn a_planted_value_stays_in_no_encoding() {
+    let (plain, _) = cleaned(&document(&text("They meet."), "")).unwrap();
+    let planted: String = forms("canary")
+        .iter()
+        .map(|form| {
+            format!(
+                "<!--{form}--><?x {form}?><w:bookmarkStart w:id=\"{form}\" w:name=\"{form}\"/><w:del w:author=\"{form}\" w:date=\"{form}\">\
+                 <w:r><w:delText>{form}</w:delText></w:r></w:del><x{name} xmlns=\"urn:{form}\" a=\"{form}\">{form}</x{name}>",
+                name = form.replace('=', "")
+            )
+        })
+        .collect();
+    let settings: String = forms("canary")
+        .iter()
+        .map(|form| {
+            format!("<w:rsids><w:rsid w:val=\"{form}\"/></w:rsids><w:docVars w:val=\"{form}\"/>")
+        })
+        .collect();
+    let marked = document(&format!("{planted}{}", text("They meet.")), &settings);
+    let in_encodings = [
+        marked.clone(),
+        in_utf16(&marked, b"\xff\xfe", u16::to_le_bytes),
+        in_utf16(&marked, b"\xfe\xff", u16::to_be_bytes),
+    ];
+    for marked in in_encodings {
+        assert_eq!(cleaned(&marked).unwrap().0, plain);
+    }
+    // and where the element stays
+    for form in forms("canary") {
+        let body = format!(
+            "<w:p w:rsidR=\"{form}\" w:id=\"{form}\"><w:pPr><w:jc w:val=\"{form}\"/><w:spacing w:before=\"{form}\"/></w:pPr>\
+             <w:r w:rsidRPr=\"{form}\"><w:rPr><w:color w:val=\"{form}\" w:themeColor=\"{form}\"/><w:sz w:val=\"{form}\"/></w:rPr>\
+             <w:br w:type=\"{form}\"/>{form}</w:r></w:p>"
+        );
+        let out = inflated(&cleaned(&document(&body, "")).unwrap().0);
+        assert!(!out.contains(&form), "{form}: {out}");
     }
 }
 

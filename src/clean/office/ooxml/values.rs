@@ -10,8 +10,8 @@ const MAX_LIST: usize = 256;
 /// Whether `value` is nothing but numbers, measures, colours and words of the standard.
 pub(super) fn is_plain(value: &str) -> bool {
     is_number(value)
-        || is_word(value)
         || is_colour(value)
+        || is_word(value)
         || value.len() <= MAX_LIST
             && value.contains([' ', ','])
             && value.split([' ', ',']).all(|v| v.is_empty() || is_number(v) || is_word(v))
@@ -24,7 +24,7 @@ fn is_number(value: &str) -> bool {
     let (number, unit) = digits.split_at(unit_at);
     let exponent = unit.strip_prefix(['e', 'E']).map(|e| e.strip_prefix(['-', '+']).unwrap_or(e));
     let is_exponent =
-        exponent.is_some_and(|e| !e.is_empty() && e.bytes().all(|b| b.is_ascii_digit()));
+        exponent.is_some_and(|e| matches!(e.len(), 1..=3) && e.bytes().all(|b| b.is_ascii_digit()));
     value.len() <= MAX_NUMBER
         && (!number.is_empty() || value.is_empty())
         && (is_exponent
@@ -267,6 +267,8 @@ mod tests {
             "1234567890123456789012345678901234",
             "12kg",
             "e5e5e5e5e5",
+            // a text in hexadecimal digits
+            "63616e617279",
         ] {
             assert!(!is_plain(value), "{value}");
         }
