@@ -77,6 +77,14 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
     package.clean()
 }
 
+/// A metafile cleaned, its extension and whether something was left behind; None if it is no metafile. OpenDocument
+/// holds the same.
+pub(super) fn metafile(
+    bytes: &[u8],
+) -> Option<Result<(Zeroizing<Vec<u8>>, &'static str, bool), ()>> {
+    metafile::clean(bytes)
+}
+
 /// A document under way.
 struct Package<'a, 'w, 'l> {
     kind: Kind,
