@@ -2,8 +2,31 @@
 
 use super::entry::Entry;
 
-/// A matrix as `mvhd` and `tkhd` have it.
-pub(super) type Matrix = [u8; 36];
+/// A matrix as `mvhd` and `tkhd` have it, 16.16 but for the last column (2.30).
+pub(super) type Matrix = [u32; 9];
+
+/// The matrix that changes nothing.
+pub(super) const IDENTITY: Matrix = [1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30];
+
+/// Turns by quarters and mirrors, moved so that a picture of the size `shown` begins at 0; anything else changes nothing.
+/// Some programs write no matrix at all, which is kept.
+pub(super) fn upright(matrix: Matrix, shown: [u32; 2]) -> Matrix {
+    const ONE: u32 = 1 << 16;
+    const MINUS: u32 = ONE.wrapping_neg();
+    let [a, b, _, c, d, ..] = matrix;
+    let [width, height] = shown;
+    let moved = |factor: u32, side: u32| if factor == MINUS { side } else { 0 };
+    match [a, b, c, d] {
+        [ONE | MINUS, 0, 0, ONE | MINUS] => {
+            [a, 0, 0, 0, d, 0, moved(a, width), moved(d, height), 1 << 30]
+        }
+        [0, ONE | MINUS, ONE | MINUS, 0] => {
+            [0, b, 0, c, 0, 0, moved(c, height), moved(b, width), 1 << 30]
+        }
+        _ if matrix == [0; 9] => matrix,
+        _ => IDENTITY,
+    }
+}
 
 /// What is kept of `moov`, and of the fragments behind it.
 pub(super) struct Movie {
@@ -137,6 +160,33 @@ pub(super) struct Group {
     pub(super) descriptions: Vec<Vec<u8>>,
     /// Numbers of descriptions, from 1; 0 for none.
     pub(super) samples: Runs<u32>,
+}
+
+impl Track {
+    /// Leaves out edits that show nothing, and what no player takes from the others.
+    pub(super) fn tidy_edits(&mut self) {
+        let lasting = i64::try_from(self.samples.duration().max(self.duration)).unwrap_or(i64::MAX);
+        let last = self.edits.len().saturating_sub(1);
+        let mut at = 0;
+        self.edits.retain_mut(|edit| {
+            let is_last = at == last;
+            at += 1;
+            edit.media_time = edit.media_time.min(lasting);
+            // stills, and whole powers of two of speed
+            let is_known = edit.rate == 0 || (0x2000..=0x8_0000).contains(&edit.rate);
+            if !is_known || edit.rate.count_ones() > 1 {
+                edit.rate = 1 << 16;
+            }
+            match edit.media_time {
+                -1 => {
+                    edit.rate = 1 << 16;
+                    edit.duration > 0
+                }
+                0.. => edit.duration > 0 || is_last,
+                _ => false,
+            }
+        });
+    }
 }
 
 impl Samples {
