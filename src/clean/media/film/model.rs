@@ -298,3 +298,59 @@ impl<T: Copy + PartialEq> Runs<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrices_turn_and_mirror_and_nothing_else() {
+        const ONE: u32 = 1 << 16;
+        let minus = ONE.wrapping_neg();
+        let shown = [64 << 16, 32 << 16];
+        let turned = [0, ONE, 0, minus, 0, 0, 32 << 16, 0, 1 << 30];
+        assert_eq!(upright(turned, shown), turned);
+        let canary = u32::from_be_bytes(*b"CANA");
+        assert_eq!(upright([0, ONE, canary, minus, 0, canary, canary, canary, canary], shown), turned);
+        let over = [minus, 0, 0, 0, minus, 0, 64 << 16, 32 << 16, 1 << 30];
+        assert_eq!(upright([minus, 0, 0, 0, minus, 0, 0, 0, 0], shown), over);
+        for other in [[canary; 9], [0, 0, canary, 0, 0, 0, 0, 0, 0], [ONE; 9]] {
+            assert_eq!(upright(other, shown), IDENTITY);
+        }
+        assert_eq!(upright([0; 9], shown), [0; 9]);
+    }
+
+    #[test]
+    fn edits_that_show_nothing_are_left_out() {
+        let edit = |duration, media_time, rate| Edit { duration, media_time, rate };
+        let mut samples = Samples { count: 1, ..Samples::default() };
+        samples.durations.push(1, 500);
+        let edits = vec![
+            edit(0, 0x4341_4e41, 7),
+            edit(9, -1, 0x4341_4e41),
+            edit(0, -1, 0),
+            edit(9, -7, 1 << 16),
+            edit(9, 0x4341_4e41, 0x8000),
+            edit(0, 5, 3 << 16),
+        ];
+        let mut track = Track {
+            number: 1,
+            medium: Medium::Picture,
+            enabled: true,
+            layer: 0,
+            alternate_group: 0,
+            matrix: IDENTITY,
+            shown: [0; 2],
+            edits,
+            timescale: 1,
+            duration: 0,
+            entries: Vec::new(),
+            samples,
+        };
+        track.tidy_edits();
+        let kept = [edit(9, -1, 1 << 16), edit(9, 500, 0x8000), edit(0, 5, 1 << 16)];
+        assert_eq!(track.edits, kept);
+        track.tidy_edits();
+        assert_eq!(track.edits, kept);
+    }
+}

@@ -422,3 +422,29 @@ fn described(kind: [u8; 4], description: &[u8]) -> Option<Vec<u8>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(kind: [u8; 4], descriptions: &[&[u8]], runs: &[(u32, u32)]) -> Vec<u8> {
+        let mut samples = Runs::default();
+        runs.iter().for_each(|&(count, index)| samples.push(count, index));
+        let descriptions = descriptions.iter().map(|bytes| bytes.to_vec()).collect();
+        let mut out = Vec::new();
+        sample_group(&mut out, &Group { kind, descriptions, samples });
+        out
+    }
+
+    #[test]
+    fn only_descriptions_that_a_sample_is_of_stay() {
+        let canonical = written(*b"roll", &[&[255, 255], &[0, 4]], &[(1, 2), (2, 0), (3, 1)]);
+        assert!(!canonical.is_empty());
+        let told = [b"CA".as_slice(), &[0, 4], b"NA", &[255, 255], b"RY", &[0, 4]];
+        let runs = [(1, 6), (1, 1), (1, 0), (2, 4), (1, 4), (9, 3)];
+        assert_eq!(written(*b"roll", &told, &runs), canonical);
+        assert!(written(*b"roll", &told, &[(9, 0), (1, 1)]).is_empty());
+        assert!(written(*b"sync", &[&[0xff]], &[(1, 1)]).contains(&0x3f));
+        assert!(!written(*b"rap ", &[&[0x55]], &[(1, 1)]).contains(&0x55));
+    }
+}

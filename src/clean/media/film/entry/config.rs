@@ -101,7 +101,7 @@ fn put_sets(out: &mut Vec<u8>, flags: u8, sets: &[&[u8]]) {
 pub(super) fn hevc(out: &mut Vec<u8>, payload: &[u8], found: &mut BTreeSet<Found>) -> Option<u8> {
     let mut fields = Fields::new(payload);
     let head = fields.array::<22>()?;
-    let [_, general @ .., _, _, _, _, chroma, luma, chroma_bits, _, _, layers] = head;
+    let [_, general @ .., _, _, _, chroma, luma, chroma_bits, _, _, layers] = head;
     let length = (layers & 3) + 1;
     if length == 3 {
         return None;
@@ -583,4 +583,115 @@ pub(super) fn mpeg4(specific: &[u8], found: &mut BTreeSet<Found>) -> Vec<u8> {
         Ok(())
     });
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contains(bytes: &[u8], part: &[u8]) -> bool {
+        memmem::find(bytes, part).is_some()
+    }
+
+    #[test]
+    fn nothing_stays_behind_what_sound_is_set_up_by() {
+        // ER AAC LC and ELD of 44100 Hz in stereo, LC, MP3 in MPEG-4
+        for (bits, has_elements) in [
+            (&[(17, 5), (4, 4), (2, 4), (0, 3), (0, 2)][..], false),
+            (&[(31, 5), (7, 6), (4, 4), (2, 4), (0, 5), (0, 4), (0, 2)], false),
+            (&[(2, 5), (4, 4), (2, 4), (0, 3)], true),
+            (&[(31, 5), (2, 6), (4, 4), (2, 4), (0, 1)], false),
+        ] {
+            let mut told = BitsOut::default();
+            bits.iter().for_each(|&(value, count)| told.put(value, count));
+            let canonical = told.bytes.clone();
+            told.bytes.extend(b"CANARY");
+            let mut found = BTreeSet::new();
+            assert_eq!(aac(&mut told.bytes, &mut found), Some(has_elements));
+            assert_eq!((&told.bytes, found.len()), (&canonical, 1));
+            assert_eq!(aac(&mut told.bytes, &mut BTreeSet::new()), Some(has_elements));
+            assert_eq!(told.bytes, canonical);
+        }
+        // an extension of ELD is left out
+        let mut told = BitsOut::default();
+        for (value, count) in [(31, 5), (7, 6), (4, 4), (2, 4), (0, 5), (1, 4), (2, 4)] {
+            told.put(value, count);
+        }
+        told.put(0x4341, 16);
+        told.put(0, 6);
+        assert_eq!(aac(&mut told.bytes, &mut BTreeSet::new()), Some(false));
+        assert_eq!(told.bytes.len(), 4);
+        // SLS and USAC
+        for number in [37, 42] {
+            let mut told = BitsOut::default();
+            told.put(31, 5);
+            told.put(number - 32, 6);
+            told.bytes.extend([0; 8]);
+            assert_eq!(aac(&mut told.bytes, &mut BTreeSet::new()), None);
+        }
+    }
+
+    #[test]
+    fn mpeg4_begins_with_a_start_code() {
+        let mut found = BTreeSet::new();
+        assert_eq!(mpeg4(b"CANARY\0\0\x01\xb0\x05", &mut found), b"\0\0\x01\xb0\x05");
+        assert_eq!(found, BTreeSet::from([Found::Other]));
+        assert_eq!(mpeg4(b"CANARY", &mut found), b"");
+        assert_eq!(mpeg4(b"\0\0\x80\x02abc", &mut found), b"\0\0\x80\x02abc");
+        let told = b"\0\0\x01\xb2XviD0064CANARY\0\0\x01\xb6a\0\0\x01\xb2CANARY";
+        let kept = b"\0\0\x01\xb2XviD0050\0\0\x01\xb6a";
+        assert_eq!(mpeg4(told, &mut found), kept);
+        assert_eq!(mpeg4(kept, &mut found), kept);
+    }
+
+    #[test]
+    fn one_parameter_set_of_a_number() {
+        let set = |bytes: &[u8]| {
+            let length = u16::try_from(bytes.len()).unwrap();
+            [length.to_be_bytes().as_slice(), bytes].concat()
+        };
+        let sps = set(&[0x67, 66, 0xc0, 30, 0x80]);
+        let told = |pps: &[&[u8]]| {
+            let count = [u8::try_from(pps.len()).unwrap()];
+            let pps: Vec<u8> = pps.iter().flat_map(|pps| set(pps)).collect();
+            [&[1, 9, 9, 9, 0xff, 0xe1], sps.as_slice(), &count, &pps].concat()
+        };
+        let (first, second): (&[u8], &[u8]) = (&[0x68, 0x80, 1], &[0x68, 0x40, 1]);
+        let (mut canonical, mut out) = (Vec::new(), Vec::new());
+        avc(&mut canonical, &told(&[second, first]), &mut BTreeSet::new()).unwrap();
+        // the profile is the set's
+        assert!(contains(&canonical, &[1, 66, 0xc0, 30, 0xff]));
+        let large = [first, &[7; 5000]].concat();
+        let mut found = BTreeSet::new();
+        let pps = [b"\x68\x80CANARY".as_slice(), second, &large, first, &[0x6d, 1]];
+        avc(&mut out, &told(&pps), &mut found).unwrap();
+        assert_eq!((out, found), (canonical, BTreeSet::from([Found::Other])));
+    }
+
+    #[test]
+    fn a_decoder_of_h265_is_told_what_its_parameter_set_says() {
+        let sps = [&[0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 93][..], &[7; 9]].concat();
+        let mut arrays = vec![1, 0xe1, 0, 1, 0, u8::try_from(sps.len()).unwrap()];
+        arrays.extend(&sps);
+        let told = |arrays: &[u8]| {
+            let head = [b"\x01\x02ANARYCANARYCANAR".as_slice(), b"YC", &[0x0f]].concat();
+            let mut out = Vec::new();
+            let length = hevc(&mut out, &[head.get(..22).unwrap_or_default(), arrays].concat(), &mut BTreeSet::new());
+            assert!(length.is_some() || head.len() < 22);
+            out
+        };
+        let out = told(&arrays);
+        assert!(contains(&out, &[1, 1, 0x60, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 93, 0xf0, 0, 0xfc]));
+        assert!(!contains(&told(&[0]), b"ANARY") && !contains(&out, b"ANARY"));
+    }
+
+    #[test]
+    fn hints_of_sound_are_not_kept() {
+        let mut out = Vec::new();
+        opus(&mut out, b"\x07\x02\x01\x38CANA\0\0\0").unwrap();
+        assert!(contains(&out, &[0, 2, 1, 0x38, 0, 0, 0xbb, 0x80, 0, 0, 0]));
+        let mut out = Vec::new();
+        alac(&mut out, b"\0\0\0\0\0\0\x10\0C\x10\x28\x0a\x0e\x02ANARYCANAR\0\0\xac\x44").unwrap();
+        assert!(!contains(&out, b"ANAR") && out.ends_with(&[0, 0, 0, 0, 0, 0, 0xac, 0x44]));
+    }
 }

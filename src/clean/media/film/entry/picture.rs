@@ -190,3 +190,27 @@ pub(super) const fn code_points([primaries, transfer, matrix]: [u16; 3]) -> [u16
         if matches!(matrix, 0 | 1 | 4..=17) { matrix } else { 2 },
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_pictures_are_shown_by_has_no_room() {
+        let size = Size { width: 1920, height: 1088, depth: 24 };
+        let words = |words: &[u32]| words.iter().flat_map(|w| w.to_be_bytes()).collect::<Vec<u8>>();
+        assert_eq!(aspect(b"PASPPASP"), None);
+        assert_eq!(aspect(b"CANARYxx"), None);
+        assert_eq!(aspect(&words(&[80, 60])), Some(words(&[4, 3])));
+        assert_eq!(aperture(&[b'C'; 32], &size), None);
+        let minus = 8_u32.wrapping_neg();
+        let told = [3840, 2, 1080, 1, 0, 7, minus, 2];
+        let kept = [1920, 1, 1080, 1, 0, 1, 4_u32.wrapping_neg(), 1];
+        assert_eq!(aperture(&words(&told), &size), Some(words(&kept)));
+        assert_eq!(aperture(&words(&[3840, 1, 1080, 1, 0, 1, 0, 1]), &size), None);
+        let mut found = BTreeSet::new();
+        let kept = Some(b"nclx\0\x02\0\x02\0\x02\x80".to_vec());
+        assert_eq!(colour(b"nclxCANARY\xff", &mut found), kept);
+        assert_eq!(colour(b"nclc\0\x01\0\x01\0\x01", &mut found), Some(b"nclc\0\x01\0\x01\0\x01".to_vec()));
+    }
+}

@@ -110,7 +110,7 @@ fn header(
             fields.u32()?;
             let (rate, channels) = (fields.array()?, fields.u32()?);
             fields.u32()?;
-            let numbers = fields.words()?;
+            let numbers = fields.words::<4>()?;
             // no more bits of a sample than a double has, nor more channels than anybody records
             let [bits, ..] = numbers;
             if bits > 64 || channels > 256 {
@@ -290,4 +290,31 @@ fn channel_layout(out: &mut Vec<u8>, payload: &[u8]) {
 fn words<const N: usize, const BYTES: usize>(bytes: [u8; BYTES]) -> [u32; N] {
     let mut fields = Fields::new(&bytes);
     [(); N].map(|()| fields.u32().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_quicktime_follow_from_the_others() {
+        let entry = |version: u16, more: &[u8]| {
+            let fields = [0, 0, 0, 1, version, 0, 0, 0, 2, 16, 0, 0, 0xac44, 0];
+            let fields: Vec<u8> = fields.iter().flat_map(|f: &u16| f.to_be_bytes()).collect();
+            let told = [fields.as_slice(), more].concat();
+            match sound(*b"sowt", &told, Dialect::QuickTime, &mut BTreeSet::new()) {
+                Told::Entry(entry) => entry.bytes,
+                _ => Vec::new(),
+            }
+        };
+        let one = |numbers: [u32; 4]| numbers.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
+        assert_eq!(entry(1, b"CANARYcanaryCANA"), entry(1, &one([1, 2, 4, 2])));
+        assert!(entry(1, b"CANARYcanaryCANA").ends_with(&one([1, 2, 4, 2])));
+        let two = |rate: f64, numbers| {
+            [&[0, 0, 0, 72], rate.to_be_bytes().as_slice(), &[0, 0, 0, 2], &[0; 4], &one(numbers)].concat()
+        };
+        let canonical = entry(2, &two(44100.0, [16, 12, 4, 1]));
+        assert!(!canonical.is_empty());
+        assert_eq!(entry(2, &two(44100.125, [16, 12 | 1 << 20, 0x4341, 0x4e41])), canonical);
+    }
 }
