@@ -65,7 +65,8 @@ impl<R: Read + Seek> Film<'_, '_, R> {
         if kept < bytes {
             self.found.insert(Found::Other);
         }
-        let mut data = Data { film: self, pieces: Pieces::default(), buffer: Vec::new(), written: 0 };
+        let mut data =
+            Data { film: self, pieces: Pieces::default(), buffer: Vec::new(), written: 0 };
         for slot in slots {
             let place = data.pieces.len();
             let Some(track) = movie.tracks.get_mut(usize::from(slot.track)) else {

@@ -311,7 +311,10 @@ mod tests {
         let turned = [0, ONE, 0, minus, 0, 0, 32 << 16, 0, 1 << 30];
         assert_eq!(upright(turned, shown), turned);
         let canary = u32::from_be_bytes(*b"CANA");
-        assert_eq!(upright([0, ONE, canary, minus, 0, canary, canary, canary, canary], shown), turned);
+        assert_eq!(
+            upright([0, ONE, canary, minus, 0, canary, canary, canary, canary], shown),
+            turned
+        );
         let over = [minus, 0, 0, 0, minus, 0, 64 << 16, 32 << 16, 1 << 30];
         assert_eq!(upright([minus, 0, 0, 0, minus, 0, 0, 0, 0], shown), over);
         for other in [[canary; 9], [0, 0, canary, 0, 0, 0, 0, 0, 0], [ONE; 9]] {

@@ -670,13 +670,18 @@ mod tests {
 
     #[test]
     fn a_decoder_of_h265_is_told_what_its_parameter_set_says() {
-        let sps = [&[0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 93][..], &[7; 9]].concat();
+        let sps = [&[0x42, 1, 1, 1, 0x60, 0, 0, 3, 0, 0x90, 0, 0, 3, 0, 0, 3, 0, 93][..], &[7; 9]]
+            .concat();
         let mut arrays = vec![1, 0xe1, 0, 1, 0, u8::try_from(sps.len()).unwrap()];
         arrays.extend(&sps);
         let told = |arrays: &[u8]| {
             let head = [b"\x01\x02ANARYCANARYCANAR".as_slice(), b"YC", &[0x0f]].concat();
             let mut out = Vec::new();
-            let length = hevc(&mut out, &[head.get(..22).unwrap_or_default(), arrays].concat(), &mut BTreeSet::new());
+            let length = hevc(
+                &mut out,
+                &[head.get(..22).unwrap_or_default(), arrays].concat(),
+                &mut BTreeSet::new(),
+            );
             assert!(length.is_some() || head.len() < 22);
             out
         };

@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(aspect(b"PASPPASP"), None);
         assert_eq!(aspect(b"CANARYxx"), None);
         assert_eq!(aspect(&words(&[80, 60])), Some(words(&[4, 3])));
-        assert_eq!(aperture(&[b'C'; 32], &size), None);
+        assert_eq!(aperture(b"CLAP-CANARY-8d1f-CLAP-CANARY-xyz", &size), None);
         let minus = 8_u32.wrapping_neg();
         let told = [3840, 2, 1080, 1, 0, 7, minus, 2];
         let kept = [1920, 1, 1080, 1, 0, 1, 4_u32.wrapping_neg(), 1];
@@ -211,6 +211,9 @@ mod tests {
         let mut found = BTreeSet::new();
         let kept = Some(b"nclx\0\x02\0\x02\0\x02\x80".to_vec());
         assert_eq!(colour(b"nclxCANARY\xff", &mut found), kept);
-        assert_eq!(colour(b"nclc\0\x01\0\x01\0\x01", &mut found), Some(b"nclc\0\x01\0\x01\0\x01".to_vec()));
+        assert_eq!(
+            colour(b"nclc\0\x01\0\x01\0\x01", &mut found),
+            Some(b"nclc\0\x01\0\x01\0\x01".to_vec())
+        );
     }
 }

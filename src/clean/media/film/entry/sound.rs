@@ -307,11 +307,13 @@ mod tests {
                 _ => Vec::new(),
             }
         };
-        let one = |numbers: [u32; 4]| numbers.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
+        let one =
+            |numbers: [u32; 4]| numbers.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
         assert_eq!(entry(1, b"CANARYcanaryCANA"), entry(1, &one([1, 2, 4, 2])));
         assert!(entry(1, b"CANARYcanaryCANA").ends_with(&one([1, 2, 4, 2])));
         let two = |rate: f64, numbers| {
-            [&[0, 0, 0, 72], rate.to_be_bytes().as_slice(), &[0, 0, 0, 2], &[0; 4], &one(numbers)].concat()
+            [&[0, 0, 0, 72], rate.to_be_bytes().as_slice(), &[0, 0, 0, 2], &[0; 4], &one(numbers)]
+                .concat()
         };
         let canonical = entry(2, &two(44100.0, [16, 12, 4, 1]));
         assert!(!canonical.is_empty());
