@@ -14,6 +14,13 @@ use crate::clean::{
 
 /// The most bytes of all boxes that are read into memory; they hold colour profiles, and 16 bytes or so per item.
 const MOST_BYTES: u64 = 16 << 20;
+/// The most items, properties, and references; a picture of 200 megapixels has a thousand items. Each takes more memory
+/// than bytes of the file.
+const MOST_ENTRIES: usize = 1 << 16;
+/// The most extents of all items together: a file may tell many in no bytes at all.
+const MOST_EXTENTS: u32 = 1 << 16;
+/// The most associations of all items together.
+const MOST_ASSOCIATIONS: usize = 1 << 18;
 
 /// The items, by the numbers that the file gives them.
 #[derive(Default)]
@@ -26,6 +33,8 @@ pub(super) struct Meta {
     pub(super) associations: BTreeMap<u32, Vec<(usize, bool)>>,
     locations: BTreeMap<u32, Location>,
     references: BTreeMap<([u8; 4], u32), Vec<u32>>,
+    extents: u32,
+    associated: usize,
     /// Offset and end of the payload of `idat`.
     idat: Option<(u64, u64)>,
 }
@@ -147,6 +156,9 @@ impl Meta {
         }
         let content_type = fields.0.get(end + 1..).unwrap_or_default();
         let xmp = &name == b"mime" && content_type.starts_with(b"application/rdf+xml");
+        if self.items.len() >= MOST_ENTRIES {
+            return None;
+        }
         self.items.entry(id).or_insert(Item { name, protected, xmp });
         Some(())
     }
@@ -163,12 +175,23 @@ impl Meta {
             let construction = if version > 0 { fields.u16()? & 15 } else { 0 };
             let reference = fields.u16()?;
             let base = fields.sized(base_size)?;
-            let extents = (0..fields.u16()?).map(|_| {
+            let told = fields.u16()?;
+            // those that take no bytes of the file are all the same
+            let bare = offset_size == 0 && length_size == 0;
+            let count = if bare && index_size == 0 { told.min(1) } else { told };
+            self.extents = self.extents.saturating_add(count.into());
+            if self.extents > MOST_EXTENTS || self.locations.len() >= MOST_ENTRIES {
+                return None;
+            }
+            let mut extents = Vec::new();
+            for _ in 0..count {
                 fields.sized(index_size)?;
-                let offset = fields.sized(offset_size)?;
-                Some((base.checked_add(offset)?, fields.sized(length_size)?))
-            });
-            let extents = extents.collect::<Option<Vec<_>>>()?;
+                let offset = base.checked_add(fields.sized(offset_size)?)?;
+                let length = fields.sized(length_size)?;
+                if length > 0 {
+                    extents.push((offset, length));
+                }
+            }
             self.locations.entry(id).or_insert(Location { construction, reference, extents });
         }
         Some(())
@@ -182,6 +205,9 @@ impl Meta {
             let from = fields.number(version > 0)?;
             let count = fields.u16()?;
             let to = (0..count).map(|_| fields.number(version > 0)).collect::<Option<Vec<_>>>()?;
+            if self.references.len() >= MOST_ENTRIES {
+                return None;
+            }
             self.references.entry((name, from)).or_insert(to);
         }
         Some(())
@@ -194,6 +220,9 @@ impl Meta {
                 b"ipco" => {
                     let mut fields = Fields(payload);
                     while let Some((name, payload)) = fields.child() {
+                        if self.properties.len() >= MOST_ENTRIES {
+                            return None;
+                        }
                         self.properties.push((name, payload.to_vec()));
                     }
                     // a broken one would change the numbers of those behind it
@@ -224,6 +253,10 @@ impl Meta {
                 })
             });
             let properties = properties.collect::<Option<Vec<_>>>()?;
+            self.associated = self.associated.saturating_add(properties.len());
+            if self.associated > MOST_ASSOCIATIONS || self.associations.len() >= MOST_ENTRIES {
+                return None;
+            }
             self.associations.entry(id).or_insert(properties);
         }
         Some(())
