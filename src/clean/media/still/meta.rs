@@ -291,3 +291,72 @@ impl Meta {
         (data.len() > 0).then_some(data)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `iloc` with sizes of offsets and lengths, and so many items that have so many extents each.
+    fn located(sizes: u8, items: u16, extents: u16, each: &[u8]) -> (Option<()>, Meta) {
+        let mut bytes = vec![0, 0, 0, 0, sizes, 0];
+        bytes.extend(items.to_be_bytes());
+        for id in 0..items {
+            bytes.extend([id, 0, extents].map(u16::to_be_bytes).as_flattened());
+            bytes.extend(each.repeat(extents.into()));
+        }
+        let mut meta = Meta::default();
+        let read = meta.item_locations(Fields(&bytes), &Limits::default());
+        (read, meta)
+    }
+
+    fn kept(meta: &Meta) -> usize {
+        meta.locations.values().map(|location| location.extents.capacity()).sum()
+    }
+
+    #[test]
+    fn extents_of_nothing_take_no_memory() {
+        let (read, meta) = located(0, 1000, u16::MAX, b"");
+        assert_eq!((read, meta.locations.len(), kept(&meta)), (Some(()), 1000, 0));
+        let (read, meta) = located(0x44, 2, 1000, b"\0\0\0\x09\0\0\0\0");
+        assert_eq!((read, kept(&meta)), (Some(()), 0));
+    }
+
+    #[test]
+    fn all_extents_together_are_bounded() {
+        assert!(located(0x04, 4, 10_000, b"\0\0\0\x01").0.is_some());
+        let (read, meta) = located(0x04, 40, 10_000, b"\0\0\0\x01");
+        assert!(read.is_none() && kept(&meta) < 1 << 17);
+    }
+
+    #[test]
+    fn entries_are_bounded() {
+        let many = 1 + u32::try_from(MOST_ENTRIES).unwrap();
+        let refused =
+            |entries: u32, read: fn(&mut Meta, Fields<'_>) -> Option<()>, bytes: &[u8]| {
+                let count = entries.to_be_bytes();
+                read(&mut Meta::default(), Fields(&[&bytes[..4], &count, &bytes[4..]].concat()))
+                    .is_none()
+            };
+        let numbered = |entries: u32, rest: &[u8]| {
+            (0..entries).flat_map(|id| [&id.to_be_bytes(), rest].concat()).collect::<Vec<_>>()
+        };
+        for (entries, expected) in [(1000, false), (many, true)] {
+            // version 1, and an item without associations
+            let bytes = [b"\x01\0\0\0".as_slice(), &numbered(entries, b"\0")].concat();
+            let limits = |meta: &mut Meta, fields: Fields<'_>| {
+                meta.property_associations(fields, &Limits::default())
+            };
+            assert_eq!(refused(entries, limits, &bytes), expected);
+            let free = [b"\0\0\0\x08free".as_slice(); 1].concat().repeat(entries as usize);
+            let all = super::super::fields::boxed(b"ipco", &[&free]);
+            let read = Meta::default().item_properties(Fields(&all), &Limits::default());
+            assert_eq!(read.is_none(), expected);
+        }
+        let associated =
+            [b"\x01\0\0\0".as_slice(), &numbered(2000, &[&[255], [1; 255].as_slice()].concat())];
+        let limits = |meta: &mut Meta, fields: Fields<'_>| {
+            meta.property_associations(fields, &Limits::default())
+        };
+        assert!(refused(2000, limits, &associated.concat()));
+    }
+}

@@ -111,7 +111,7 @@ pub(super) struct Page {
     pub(super) tile: Option<[u32; 2]>,
     subsampling: [u16; 2],
     offsets: Vec<u64>,
-    counts: Option<Vec<u64>>,
+    pub(super) counts: Option<Vec<u64>>,
     /// Where an old JPEG's one stream begins, and its length.
     pub(super) stream: Option<(u64, u64)>,
     /// Fields that are already as they will be written.

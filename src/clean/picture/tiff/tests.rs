@@ -238,6 +238,117 @@ fn strips_are_cut_to_what_decoding_needs() {
 }
 
 #[test]
+fn strips_of_reversed_bits_are_cut_too() {
+    let turned = |bytes: &[u8]| bytes.iter().map(|byte| byte.reverse_bits()).collect::<Vec<u8>>();
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    zlib.write_all(b"abcdefgh").unwrap();
+    let zlib = zlib.finish().unwrap();
+    for (compression, strip) in
+        [(8, zlib.as_slice()), (32946, &zlib), (5, b"\x80\x0c\x2f\x02\x02"), (32773, b"\xf9a")]
+    {
+        let reversed =
+            with(&grey(), &[short(tag::COMPRESSION, &[compression]), short(tag::FILL_ORDER, &[2])]);
+        let strip = turned(strip);
+        let long_strip = [strip.as_slice(), &turned(b"secret"), b"secret"].concat();
+        let short_strip = kept(&reversed, &[strip.clone(), strip.clone()]);
+        assert!(short_strip[0].starts_with(&strip[..strip.len() - 1]), "{compression}");
+        let once = kept(&reversed, &[long_strip.clone(), long_strip]);
+        // the end code of LZW is where it is
+        assert!(once.iter().all(|once| once.len() <= strip.len()), "{compression} {once:?}");
+        assert!(once.iter().all(|once| strip.starts_with(once)), "{compression} {once:?}");
+    }
+}
+
+#[test]
+fn old_lzw_is_refused() {
+    let strip = [b"\0\x01".as_slice(), &[0; 30], b"secret"].concat();
+    let fields = with(&grey(), &[short(tag::COMPRESSION, &[5])]);
+    let refused = Some(Refusal::Unsupported { kind: Kind::Tiff });
+    assert_eq!(refusal(&file(&[(fields, vec![strip.clone(), strip])], b"")), refused);
+}
+
+/// Pages as they are kept in memory, if they are.
+fn pages(bytes: &[u8]) -> Result<Vec<Page>, CleanError> {
+    let (mut cursor, limits) = (Cursor::new(bytes), Limits::default());
+    let mut work = Work::new(&limits);
+    let mut input = Input::new(&mut cursor).unwrap();
+    let (file, first) = File::new(&mut input).unwrap().unwrap();
+    let left = file.len() + SHARED;
+    Tiff { file, work: &mut work, found: BTreeSet::new(), left }.pages(first)
+}
+
+#[test]
+fn tables_that_pages_share_are_counted_while_they_are_read() {
+    // the palette of the first page is that of all
+    let palette = |kind: u32| {
+        let map = short(tag::COLOR_MAP, &(0..3 << 12).collect::<Vec<_>>());
+        let changed = [short(tag::PHOTOMETRIC, &[3]), short(tag::BITS, &[12]), map];
+        (with(&grey(), &[&changed[..], &[long(tag::NEW_SUBFILE_TYPE, &[kind])]].concat()), strips())
+    };
+    let shared = |count: usize, kind: u32| {
+        let mut bytes = file(&vec![palette(kind); count], b"");
+        let mut maps = Vec::new();
+        let entry = [64, 1, 3, 0, 0, 0x30, 0, 0];
+        for at in memchr::memmem::find_iter(&bytes, &entry) {
+            maps.push(at + 8);
+        }
+        assert_eq!(maps.len(), count);
+        for at in &maps[1..] {
+            bytes.copy_within(maps[0]..maps[0] + 4, *at);
+        }
+        // the palettes of the others are not in the file
+        let len = bytes.len() as u64;
+        (bytes, len)
+    };
+    let (own, len) = shared(4, 0);
+    let held = pages(&own).unwrap().iter().map(Page::held).sum::<u64>();
+    assert!(held > 0 && held <= len + SHARED);
+    // previews are not kept
+    assert_eq!(pages(&shared(9, 1).0).unwrap().len(), 1);
+    let mut work_left = pages(&own).unwrap();
+    work_left.truncate(1);
+    let one = work_left[0].held();
+    let (bytes, _) = shared(4, 0);
+    let (mut cursor, limits) = (Cursor::new(&bytes), Limits::default());
+    let mut work = Work::new(&limits);
+    let mut input = Input::new(&mut cursor).unwrap();
+    let (file, first) = File::new(&mut input).unwrap().unwrap();
+    // room for three
+    let mut tiff = Tiff { file, work: &mut work, found: BTreeSet::new(), left: 3 * one };
+    assert!(tiff.pages(first).is_err());
+}
+
+#[test]
+fn counts_without_strips_are_not_read() {
+    let many = long(tag::STRIP_COUNTS, &[4; 9000]);
+    let mut bytes = file(&[(grey(), strips())], b"");
+    // two strips, and nine thousand counts behind the file
+    let entry = memchr::memmem::find(&bytes, &[23, 1, 4, 0, 2, 0, 0, 0]).unwrap();
+    let at = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    bytes[entry + 4..entry + 8].copy_from_slice(&9000_u32.to_le_bytes());
+    bytes[entry + 8..entry + 12].copy_from_slice(&at);
+    bytes.extend(many.2);
+    let pages = pages(&bytes).unwrap();
+    assert_eq!(pages[0].counts.as_ref().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_size_of_everything_is_no_overflow() {
+    let tiled = with(
+        &grey(),
+        &[
+            long(tag::TILE_WIDTH, &[u32::MAX]),
+            long(tag::TILE_LENGTH, &[u32::MAX]),
+            short(tag::PHOTOMETRIC, &[6]),
+            short(tag::SAMPLES, &[3]),
+            short(tag::BITS, &[8, 8, 8]),
+            short(tag::SUBSAMPLING, &[1, 1]),
+        ],
+    );
+    assert_eq!(kept(&tiled, &[vec![7; 99]]), [vec![7; 99]]);
+}
+
+#[test]
 fn tiles_and_sampled_colours_have_their_size() {
     let tiled =
         [&grey()[..5], &[short(tag::TILE_WIDTH, &[16]), short(tag::TILE_LENGTH, &[16])]].concat();
