@@ -267,55 +267,30 @@ fn old_lzw_is_refused() {
     assert_eq!(refusal(&file(&[(fields, vec![strip.clone(), strip])], b"")), refused);
 }
 
-/// Pages as they are kept in memory, if they are.
-fn pages(bytes: &[u8]) -> Result<Vec<Page>, CleanError> {
+/// Pages as they are kept in memory, if `left` bytes of the file suffice.
+fn pages(bytes: &[u8], left: u64) -> Result<Vec<Page>, CleanError> {
     let (mut cursor, limits) = (Cursor::new(bytes), Limits::default());
     let mut work = Work::new(&limits);
     let mut input = Input::new(&mut cursor).unwrap();
     let (file, first) = File::new(&mut input).unwrap().unwrap();
-    let left = file.len() + SHARED;
     Tiff { file, work: &mut work, found: BTreeSet::new(), left }.pages(first)
 }
 
 #[test]
-fn tables_that_pages_share_are_counted_while_they_are_read() {
-    // the palette of the first page is that of all
-    let palette = |kind: u32| {
-        let map = short(tag::COLOR_MAP, &(0..3 << 12).collect::<Vec<_>>());
-        let changed = [short(tag::PHOTOMETRIC, &[3]), short(tag::BITS, &[12]), map];
-        (with(&grey(), &[&changed[..], &[long(tag::NEW_SUBFILE_TYPE, &[kind])]].concat()), strips())
+fn tables_are_counted_while_pages_are_read() {
+    let map = short(tag::COLOR_MAP, &[7; 3 << 12]);
+    let palette = [short(tag::PHOTOMETRIC, &[3]), short(tag::BITS, &[12]), map];
+    let page = |kind: u32| {
+        let changed = [palette.as_slice(), &[long(tag::NEW_SUBFILE_TYPE, &[kind])]].concat();
+        (with(&grey(), &changed), strips())
     };
-    let shared = |count: usize, kind: u32| {
-        let mut bytes = file(&vec![palette(kind); count], b"");
-        let mut maps = Vec::new();
-        let entry = [64, 1, 3, 0, 0, 0x30, 0, 0];
-        for at in memchr::memmem::find_iter(&bytes, &entry) {
-            maps.push(at + 8);
-        }
-        assert_eq!(maps.len(), count);
-        for at in &maps[1..] {
-            bytes.copy_within(maps[0]..maps[0] + 4, *at);
-        }
-        // the palettes of the others are not in the file
-        let len = bytes.len() as u64;
-        (bytes, len)
-    };
-    let (own, len) = shared(4, 0);
-    let held = pages(&own).unwrap().iter().map(Page::held).sum::<u64>();
-    assert!(held > 0 && held <= len + SHARED);
-    // previews are not kept
-    assert_eq!(pages(&shared(9, 1).0).unwrap().len(), 1);
-    let mut work_left = pages(&own).unwrap();
-    work_left.truncate(1);
-    let one = work_left[0].held();
-    let (bytes, _) = shared(4, 0);
-    let (mut cursor, limits) = (Cursor::new(&bytes), Limits::default());
-    let mut work = Work::new(&limits);
-    let mut input = Input::new(&mut cursor).unwrap();
-    let (file, first) = File::new(&mut input).unwrap().unwrap();
-    // room for three
-    let mut tiff = Tiff { file, work: &mut work, found: BTreeSet::new(), left: 3 * one };
-    assert!(tiff.pages(first).is_err());
+    let four = file(&vec![page(0); 4], b"");
+    let one = pages(&four, u64::MAX).unwrap()[0].held();
+    assert_eq!(one, 6 << 12);
+    assert_eq!(pages(&four, 4 * one).unwrap().len(), 4);
+    assert!(pages(&four, 4 * one - 1).is_err());
+    // of previews none but the first is kept
+    assert_eq!(pages(&file(&vec![page(1); 4], b""), 2 * one).unwrap().len(), 1);
 }
 
 #[test]
@@ -328,7 +303,7 @@ fn counts_without_strips_are_not_read() {
     bytes[entry + 4..entry + 8].copy_from_slice(&9000_u32.to_le_bytes());
     bytes[entry + 8..entry + 12].copy_from_slice(&at);
     bytes.extend(many.2);
-    let pages = pages(&bytes).unwrap();
+    let pages = pages(&bytes, u64::MAX).unwrap();
     assert_eq!(pages[0].counts.as_ref().map(Vec::len), Some(2));
 }
 
