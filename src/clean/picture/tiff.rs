@@ -10,7 +10,7 @@
 //! | EXIF, GPS, XMP, IPTC, Photoshop, ICC, GeoTIFF, private directories | dropped |
 //!
 //! What is not compressed is cut to the size of its rows, PackBits and LZW where they have filled them, deflate where
-//! its stream ends, also where FillOrder says that bits lie the other way round. LZW of before TIFF 6.0 is refused. Raw photos in TIFF's clothes (DNG, NEF, ARW, PEF, …) are refused as such: what their makers' fields
+//! its stream ends, also where FillOrder says that bits lie the other way round. LZW of before TIFF 6.0 is as GIF's. Raw photos in TIFF's clothes (DNG, NEF, ARW, PEF, …) are refused as such: what their makers' fields
 //! mean is known to the makers. Old JPEG (compression 6) is taken where the page is one whole JPEG stream, and becomes
 //! the JPEG of today (compression 7).
 //!

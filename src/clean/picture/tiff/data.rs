@@ -150,10 +150,8 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
             head.extend_from_slice(bytes);
             false
         })?;
-        if matches!(*head, [0, second] if second & 1 == 1) {
-            return Err(super::unsupported());
-        }
-        let mut lzw = Lzw::new(Form::Tiff, 8, decoded);
+        let is_old = matches!(*head, [0, second] if second & 1 == 1);
+        let mut lzw = Lzw::new(if is_old { Form::Gif } else { Form::Tiff }, 8, decoded);
         let end = self.walk(strip, |bytes| lzw.feed(bytes).is_some())?;
         Ok(match end {
             true => (lzw.consumed() + u64::from(lzw.end_code().1)).div_ceil(8).min(len),
