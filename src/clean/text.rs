@@ -19,7 +19,8 @@
 //! Not detected: marks that can be seen or need judgement, such as look-alike letters, composed against decomposed ones,
 //! typographic against plain quotation marks, several spaces, wording ([`Remains::Wording`] says so).
 //!
-//! A text is read once and kept where it is; what changes is written anew in memory, 64 MiB at most ([`Rewrite`]).
+//! A text is read once and kept where it is; what changes is written anew in memory, 64 MiB at most, but
+//! for the CR of CR LF, which costs nothing ([`Rewrite`]).
 
 use std::{
     collections::BTreeSet,
@@ -162,6 +163,15 @@ impl Text {
             }
             let follows = next;
             match fate {
+                Fate::LineEnd if at.is_some() && rest.starts_with("\r\n") => {
+                    self.flush(text, at, (kept, index, solid))?;
+                    (kept, solid) = (follows, follows);
+                    self.found.insert(Found::Software);
+                    self.trim_line();
+                    self.rewrite.leave_return(at.unwrap_or(0) + index as u64);
+                    // the line ends with LF, as others do
+                    continue;
+                }
                 Fate::Kept => solid = follows,
                 Fate::Blank => {}
                 Fate::LineEnd if character == '\n' && !self.carriage => {
@@ -247,12 +257,17 @@ impl Text {
         Ok(())
     }
 
-    /// Takes back the blanks before a line end, which the caller adds.
-    fn end_line(&mut self) {
+    /// Takes back the blanks before a line end.
+    fn trim_line(&mut self) {
         if self.rewrite.len() > self.line {
             self.found.insert(Found::Other);
             self.rewrite.truncate(self.line);
         }
+    }
+
+    /// The same before a line end that the caller adds.
+    fn end_line(&mut self) {
+        self.trim_line();
         self.line += 1;
         self.ended = true;
     }

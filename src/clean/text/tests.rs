@@ -87,6 +87,17 @@ fn lines_end_alike() {
 }
 
 #[test]
+fn a_long_list_with_crlf_needs_no_memory() {
+    let line = "2026-11-22 13:44;+82 2 1234 5678;회의, 화요일\r\n";
+    let long = line.repeat((65 << 20) / line.len());
+    let cleaned = crate::clean::clean(&mut Cursor::new(&long), &Limits::default()).unwrap();
+    assert!(cleaned.held() < 1 << 20);
+    let mut output = String::new();
+    cleaned.replay(Cursor::new(&long)).read_to_string(&mut output).unwrap();
+    assert!(output == long.replace('\r', ""));
+}
+
+#[test]
 fn marks_go_and_utf_16_becomes_utf_8() {
     let text = "회의는 화요일 👩‍👩‍👧\n\t这是真的";
     let expected = (text.as_bytes().to_vec(), [Found::Software].into());
