@@ -410,6 +410,9 @@ impl Rewriter<'_, '_, '_, '_> {
         for (key, value) in pairs(items).0 {
             dict.set(long_key(&key), value);
         }
+        // each is counted before anything is done for it: it may be written in a few bytes
+        self.walk.file.work.member(crate::clean::Kind::Pdf)?;
+        let sized = dict.has(b"Width") && dict.has(b"Height");
         self.expand_space(&mut dict)?;
         if self.lexer.peek().is_some_and(is_space) {
             self.lexer.at += 1;
@@ -418,7 +421,7 @@ impl Rewriter<'_, '_, '_, '_> {
         let rest = self.lexer.rest();
         let len = match steps.first().map(|step| step.filter) {
             None => self.walk.image_len(&dict)?.map(|len| len.min(rest.len())),
-            Some(Filter::Flate) => {
+            Some(Filter::Flate) if sized => {
                 let most = usize::try_from(self.walk.file.work.inflatable()).unwrap_or(usize::MAX);
                 let inflated = inflate(rest, most);
                 self.walk
@@ -432,9 +435,8 @@ impl Rewriter<'_, '_, '_, '_> {
         let (len, after) = end_of_image(rest, len.unwrap_or(0));
         self.lexer.at += after;
         let data = rest.get(..len).unwrap_or_default();
-        if self.hidden == 0
-            && let Some(image) = self.walk.inline_image(&dict, data, &steps)?
-        {
+        if self.hidden == 0 && sized {
+            let image = self.walk.inline_image(&dict, data, &steps)?;
             let name = self.names.add(Category::XObject, image);
             self.named(&name, b"Do");
         }
