@@ -156,3 +156,77 @@ fn what_has_no_size_is_not_drawn() {
         assert_eq!(has(&stable(&bytes), b"CANARY"), drawn, "{rectangle}");
     }
 }
+
+#[test]
+fn hidden_content_leaves_no_path_and_no_resource() {
+    let resources = "/Resources<</Properties<</L 31 0 R>>/Font<</H 5 0 R/V 6 0 R>>\
+        /ColorSpace<</S[/Indexed/DeviceRGB 1<010203040506>]>>/ExtGState<</G<</LW 7>>>>>>";
+    let font = |name: &str| format!("<</Type/Font/Subtype/Type1/BaseFont/{name}>>").into_bytes();
+    let rest = [(5, font("Courier")), (6, font("Helvetica")), (31, b"<</Type/OCG>>".to_vec())];
+    let content_of = |content: &str| {
+        let mut objects = vec![(4, stream("", content.as_bytes()))];
+        objects.extend_from_slice(&rest);
+        stable(&page(LAYERED, resources, &objects))
+    };
+    let hidden = "/OC /L BDC 11 12 m 13 14 l S /H 10 Tf /S cs 1 sc /G gs 15 16 17 18 re f EMC ";
+    let all = content_of(&format!("{hidden}BT /V 9 Tf (text) Tj ET"));
+    for gone in ["11 12", "13 14", "15 16"] {
+        assert!(!has(&all, gone.as_bytes()), "{gone}");
+    }
+    assert!(!has(&all, b"Courier") && has(&all, b"Helvetica"));
+    // what it set holds for what is visible behind it, but not beyond the state that was saved
+    assert!(has(&all, b"/G0 gs\n"));
+    let all = content_of(&format!("q {hidden}Q 0 0 5 5 re f"));
+    assert!(!has(&all, b"/G0 gs") && !has(&all, b"Indexed") && has(&all, b"0 0 5 5 re\nf"));
+    let all = content_of(&format!("{hidden}0 0 5 5 re f BT (text) Tj ET"));
+    assert!(has(&all, b"0 0 5 5 re\n/G0 gs\n/F0 10 Tf\n/C0 cs\n1 sc\nf") && has(&all, b"Courier"));
+    // a clip holds on
+    let all = content_of("/OC /L BDC 11 12 13 14 re W n EMC 0 0 5 5 re f 1 2 m");
+    assert!(has(&all, b"11 12 13 14 re\nW\nn\n0 0 5 5 re\nf\n") && !has(&all, b"1 2 m"));
+}
+
+fn jpx(header: &[u8], tile: &[u8], length: u32, data: &[u8]) -> Vec<u8> {
+    let mut out = b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 \0\0\0\0jp2 ".to_vec();
+    let image = b"\0\0\0\x01\0\0\0\x01\0\x01\x07\x07\0\0";
+    for (name, body) in
+        [(b"jp2h", [&22_u32.to_be_bytes(), b"ihdr".as_slice(), image, header].concat())]
+    {
+        out.extend(u32::try_from(body.len() + 8).unwrap().to_be_bytes());
+        out.extend_from_slice(name);
+        out.extend(body);
+    }
+    out.extend_from_slice(b"\0\0\0\0jp2c\xff\x4f\xff\x90\0\x0a\0\0");
+    out.extend(length.to_be_bytes());
+    out.extend_from_slice(b"\0\x01");
+    out.extend_from_slice(tile);
+    out.extend_from_slice(b"\xff\x93");
+    out.extend_from_slice(data);
+    out
+}
+
+#[test]
+fn jpeg_2000_has_no_room_for_more() {
+    let clean = |data: &[u8]| super::super::picture::jpx(data).map(|picture| picture.bytes);
+    let plain = clean(&jpx(b"", b"", 0, b"data\xff\xd9")).unwrap();
+    assert!(has(&plain, b"data\xff\xd9") && clean(&plain).unwrap() == plain);
+    for other in [
+        jpx(b"", b"", 0, b"data\xff\xd9CANARY"),
+        jpx(b"", b"", 99, b"data\xff\xd9CANARY"),
+        jpx(b"", b"\xff\x70\0\x08CANARY", 0, b"data\xff\xd9"),
+        jpx(b"", b"\xff\x64\0\x08CANARY", 0, b"data\xff\xd9"),
+        jpx(b"\0\0\0\x0eihdrCANARY", b"", 0, b"data\xff\xd9"),
+    ] {
+        assert!(clean(&other).unwrap() == plain);
+    }
+    let channels = clean(&jpx(b"\0\0\0\x10cdef\0\0CANARY", b"", 0, b"\xff\xd9")).unwrap();
+    assert!(has(&channels, b"cdef") && !has(&channels, b"CANARY"));
+}
+
+#[test]
+fn shadings_of_no_mesh_have_no_data() {
+    let resources = "/Resources<</Shading<</S 5 0 R>>>>";
+    let keys = "/ShadingType 2/ColorSpace/DeviceGray/Coords[0 0 1 1]";
+    let objects = [(4, stream("", b"/S sh")), (5, stream(keys, b"CANARY"))];
+    let all = stable(&page("", resources, &objects));
+    assert!(has(&all, b"/ShadingType 2") && !has(&all, b"CANARY"));
+}
