@@ -31,8 +31,9 @@ use crate::clean::{
 };
 
 use super::{
+    names,
     plan::{Plan, place},
-    relations::Relation,
+    relations::{self, Relation},
     roles::{self, Role},
     values,
     vocabulary::{SPACES, is_attribute, is_element},
@@ -159,6 +160,8 @@ pub(super) struct Shared {
     strings: HashSet<u64>,
     /// Names in formulas, in upper case.
     words: HashSet<String>,
+    /// Fonts that are used: the table of fonts lists others too.
+    fonts: HashSet<String>,
     /// The parts that refer to others have been written: names and strings that none of them uses can go.
     pub(super) is_last: bool,
     /// For a diagram's data, the relationships of the part that shows it: to the diagram's drawing.
@@ -173,6 +176,7 @@ impl Shared {
             counts: HashMap::new(),
             strings: HashSet::new(),
             words: HashSet::new(),
+            fonts: HashSet::new(),
             is_last: false,
             drawings: HashMap::new(),
         }
@@ -207,11 +211,12 @@ pub(super) struct Part<'a> {
     shared: &'a mut Shared,
     role: &'static Role,
     source: &'a str,
-    relations: &'a [Relation],
+    relations: HashMap<&'a str, &'a Relation>,
     plan: &'a Plan,
     found: BTreeSet<Found>,
     /// Identifiers of relationships in the order they are numbered.
     used: Vec<String>,
+    numbers: HashMap<&'a str, usize>,
     /// For each open `mc:AlternateContent`, whether a choice was taken.
     chosen: Vec<bool>,
     /// Whether the cell's value is a shared string.
@@ -233,10 +238,11 @@ impl<'a> Part<'a> {
             shared,
             role,
             source,
-            relations,
+            relations: relations::by_id(relations),
             plan,
             found: BTreeSet::new(),
             used: Vec::new(),
+            numbers: HashMap::new(),
             chosen: Vec::new(),
             is_shared_string: false,
             string: 0,
@@ -416,8 +422,14 @@ impl<'a> Part<'a> {
                 Some(self.style_name(value))
             }
             ("w", _, "rFonts", "ascii" | "hAnsi" | "eastAsia" | "cs")
-            | ("w", _, "font", "name")
-            | ("w", _, "sym", "font") => name(),
+            | ("w", _, "sym", "font")
+            | ("m", _, "mathFont", "val")
+            | ("", "a" | "p", _, "typeface") => {
+                let font = name();
+                self.shared.fonts.extend(font.clone());
+                font
+            }
+            ("w", _, "font", "name") => name().filter(|font| self.shared.fonts.contains(font)),
             ("w", _, "lvlText", "val") => name(),
             ("w", _, "lang" | "themeFontLang", _) => values::language(value),
             ("w", _, "fldSimple", "instr") => None,
@@ -435,7 +447,6 @@ impl<'a> Part<'a> {
                 _,
                 "color" | "fill" | "themeShade" | "themeTint" | "themeFillShade" | "themeFillTint",
             ) => keep(values::is_plain(value)),
-            ("m", _, "mathFont", "val") => name(),
             ("m", _, "chr" | "begChr" | "endChr" | "sepChr", "val") => {
                 keep(value.chars().count() <= 2)
             }
@@ -450,7 +461,6 @@ impl<'a> Part<'a> {
             ("", "a", "stCxn" | "endCxn", "id") => {
                 keep(self.shared.kind != Kind::Docx && values::is_plain(value))
             }
-            ("", "a" | "p", _, "typeface") => name(),
             ("", "a", "buChar", "char") => keep(value.chars().count() <= 2),
             ("", "a", _, "lang") => values::language(value),
             ("", "a", "font", "script") => keep(value.len() <= 4 && value.is_ascii()),
@@ -461,7 +471,9 @@ impl<'a> Part<'a> {
                 "name",
             ) => Some("Theme".to_owned()),
             ("", "a", "tableStyle" | "tblStyle", "styleName") => Some("Style".to_owned()),
-            ("", "a", _, "styleId" | "def") => keep(values::is_guid(value)),
+            ("", "a", _, "styleId" | "def") => {
+                names::table_style(value, |id| self.shared.number("table style", id))
+            }
             ("", "a", "fld", "id") => Some("{00000000-0000-0000-0000-000000000001}".to_owned()),
             ("", "a", "fld", "type") => keep(value == "slidenum"),
             ("", "a", "ext", "uri") => keep(value == DIAGRAM_EXTENSION),
@@ -480,7 +492,9 @@ impl<'a> Part<'a> {
             | ("", "a", "rect", "l" | "t" | "r" | "b")
             | ("", "a", "arcTo", "wR" | "hR" | "stAng" | "swAng")
             | ("", "a", "ahXY" | "ahPolar", _)
-            | ("", "a", "cxn", "ang") => keep(values::is_guide(value)),
+            | ("", "a", "cxn", "ang") => {
+                names::guide(value, |guide| self.shared.number("guide", guide))
+            }
             ("", "c", _, "formatCode") | ("", "x", "numFmt", "formatCode") => name(),
             ("", "c", "lang", "val") => values::language(value),
             (
@@ -581,15 +595,15 @@ impl<'a> Part<'a> {
                 | ("a", "blip", "embed")
                 | ("dgm", "relIds", "dm" | "lo" | "qs" | "cs")
         );
-        let relation = self.relations.iter().find(|relation| relation.id == id)?;
+        let relation = *self.relations.get(id)?;
         if !refers || relation.target.is_none() || roles::role(&relation.what).is_none() {
             return None;
         }
-        let at = self.used.iter().position(|used| used == id).unwrap_or_else(|| {
+        let number = *self.numbers.entry(&relation.id).or_insert_with(|| {
             self.used.push(id.to_owned());
-            self.used.len() - 1
+            self.used.len()
         });
-        Some(format!("rId{}", at + 1))
+        Some(format!("rId{number}"))
     }
 
     /// A style's name if it is one that every copy of the program has, otherwise a number.
@@ -783,7 +797,10 @@ impl Rules for Part<'_> {
                 let code = self.plan.fields.get(&place(open.name)).cloned().unwrap_or_default();
                 return Ok(Some(Cow::Owned(code)));
             }
-            ("a", "tableStyleId") if values::is_guid(trimmed) => {}
+            ("a", "tableStyleId") => {
+                let id = names::table_style(trimmed, |id| self.shared.number("table style", id));
+                return Ok(id.map(Cow::Owned));
+            }
             _ if trimmed.is_empty() => return Ok(None),
             _ if values::is_plain(trimmed) => return Ok(Some(Cow::Owned(trimmed.to_owned()))),
             _ => {
@@ -831,7 +848,7 @@ fn is_needed(element: Name<'_>, attribute: Name<'_>) -> bool {
         ("", "uri" | "sqref" | "relId") => true,
         ("", "id") => matches!(element.local, "stCxn" | "endCxn"),
         ("", "name") => element.local == "compatSetting",
-        ("w", "name") => element.local == "compatSetting",
+        ("w", "name") => matches!(element.local, "compatSetting" | "font"),
         _ => false,
     }
 }
@@ -846,6 +863,11 @@ fn is_numbering(element: Name<'_>, attribute: Name<'_>) -> bool {
                 | ("dgm" | "dsp", _)
                 | ("wp", "id")
                 | ("p" | "x", "id" | "sheetId")
-                | ("a", "uri")
+                | ("a", "uri" | "styleId" | "def")
         )
+        || element.space == "a"
+            && matches!(
+                element.local,
+                "gd" | "pt" | "pos" | "rect" | "arcTo" | "ahXY" | "ahPolar" | "cxn"
+            )
 }

@@ -12,7 +12,7 @@ use crate::clean::{
     xml::{self, Element, Fate, Name, Open, Rules, Space},
 };
 
-use super::vocabulary::SPACES;
+use super::{fields, hidden::is_on, vocabulary::SPACES};
 
 /// Where a name stands in the text.
 pub(super) fn place(name: Name<'_>) -> usize {
@@ -34,30 +34,27 @@ pub(super) struct Plan {
     pub(super) objects: HashMap<usize, bool>,
 }
 
-/// Without one of these in the text there is nothing to plan.
-const SIGNS: &[&str] = &[
-    "vanish",
-    "fldChar",
-    "fldSimple",
-    "trPr",
-    "oleObj",
-    "[",
-    "WEBSERVICE",
-    "RTD(",
-    "HYPERLINK(",
-    "CALL(",
-    "REGISTER",
-    "DDE",
-    "|",
-];
+/// Without one of these names in the text there is nothing to plan. What formulas say is no sign: it may be written by
+/// references to characters.
+const SIGNS: &[&str] = &["vanish", "fldChar", "fldSimple", "trPr", "oleObj"];
+/// The same of workbooks: beginnings of `f`, `formula`, `formula1`, `definedName`, with a prefix or not.
+const FORMULAS: &[&str] = &["<f", ":f", "ormula", "definedName"];
 
 impl Plan {
-    pub(super) fn of(text: &str, kind: Kind, limits: &Limits) -> Result<Self, Refusal> {
+    /// `styles` are those that hide runs.
+    pub(super) fn of(
+        text: &str,
+        kind: Kind,
+        styles: &HashSet<String>,
+        limits: &Limits,
+    ) -> Result<Self, Refusal> {
         let has = |sign: &&str| memchr::memmem::find(text.as_bytes(), sign.as_bytes()).is_some();
-        if !SIGNS.iter().any(has) {
+        let signs = if kind == Kind::Xlsx { FORMULAS } else { SIGNS };
+        if styles.is_empty() && !signs.iter().any(has) {
             return Ok(Self::default());
         }
-        let mut scan = Scan::default();
+        let mut scan =
+            Scan { plan: Self::default(), fields: Vec::new(), styles, paragraphs: HashSet::new() };
         xml::rewrite(text, kind, &mut scan, limits)?;
         Ok(scan.plan)
     }
@@ -71,13 +68,15 @@ struct Field {
     code: String,
 }
 
-#[derive(Default)]
-struct Scan {
+struct Scan<'s> {
     plan: Plan,
     fields: Vec<Field>,
+    /// Styles that hide runs, and paragraphs that have one.
+    styles: &'s HashSet<String>,
+    paragraphs: HashSet<usize>,
 }
 
-impl Rules for Scan {
+impl Rules for Scan<'_> {
     fn spaces(&self) -> &'static [Space] {
         SPACES
     }
@@ -89,8 +88,28 @@ impl Rules for Scan {
         };
         match (element.name.space, element.name.local) {
             ("w", "vanish") => {
-                let off = matches!(element.get("w", "val"), Some("0" | "false" | "off"));
-                if let (Some(run), false) = (above(2).filter(|run| run.is("w", "r")), off) {
+                if let Some(run) = above(2).filter(|run| run.is("w", "r")) {
+                    // what is said of the run itself is stronger than its styles
+                    if is_on(element) {
+                        self.plan.hidden.insert(place(run));
+                    } else {
+                        self.plan.hidden.remove(&place(run));
+                    }
+                }
+            }
+            ("w", "pStyle") if self.has_hiding_style(element) => {
+                if let Some(paragraph) = above(2).filter(|above| above.is("w", "p")) {
+                    self.paragraphs.insert(place(paragraph));
+                }
+            }
+            ("w", "r") if !self.paragraphs.is_empty() => {
+                let paragraph = path.iter().rev().find(|open| open.name.is("w", "p"));
+                if paragraph.is_some_and(|p| self.paragraphs.contains(&place(p.name))) {
+                    self.plan.hidden.insert(place(element.name));
+                }
+            }
+            ("w", "rStyle") if self.has_hiding_style(element) => {
+                if let Some(run) = above(2).filter(|run| run.is("w", "r")) {
                     self.plan.hidden.insert(place(run));
                 }
             }
@@ -177,7 +196,11 @@ impl Rules for Scan {
     }
 }
 
-impl Scan {
+impl Scan<'_> {
+    fn has_hiding_style(&self, element: &Element<'_, '_>) -> bool {
+        element.get("w", "val").is_some_and(|style| self.styles.contains(style))
+    }
+
     fn decide(&mut self, field: Field) {
         let Some(code) = code(&field.code) else {
             return;
@@ -194,6 +217,7 @@ impl Scan {
 /// What is written for a field's code. Only fields that are nothing without their code stay: of others the result is
 /// the text that is seen, and the code may name files, people and places.
 fn code(code: &str) -> Option<String> {
+    let code = code.trim_start();
     let mut words = code.split_whitespace();
     let command = words.next()?.to_ascii_uppercase();
     match command.as_str() {
@@ -223,7 +247,8 @@ fn code(code: &str) -> Option<String> {
         // their state is in the field's data, which is kept of no other field
         "FORMCHECKBOX" | "FORMDROPDOWN" => Some(format!(" {command} ")),
         // characters that are put together or above each other: the code is the content
-        "EQ" | "SYMBOL" => Some(code.to_owned()),
+        "EQ" => fields::equation(code.get(2..)?),
+        "SYMBOL" => fields::symbol(words),
         _ => None,
     }
 }
@@ -235,10 +260,27 @@ pub(super) fn calls(formula: &str) -> bool {
         !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_digit())
             || inside.contains('.') && rest.contains('!')
     });
-    let upper = || formula.to_ascii_uppercase();
-    external
-        || formula.contains('|')
-        || ["WEBSERVICE(", "RTD(", "HYPERLINK(", "CALL(", "REGISTER", "IMAGE(", "FILTERXML("]
-            .iter()
-            .any(|function| formula.len() >= function.len() && upper().contains(function))
+    external || formula.contains('|') || {
+        let mut upper = formula.to_ascii_uppercase();
+        upper.retain(|c| !c.is_whitespace());
+        CALLING.iter().any(|function| upper.contains(function))
+    }
 }
+
+/// Functions that ask something outside of the workbook, as they begin.
+const CALLING: &[&str] = &[
+    "CALL(",
+    "COPILOT(",
+    "CUBE",
+    "DDE(",
+    "FILTERXML(",
+    "HYPERLINK(",
+    "IMAGE(",
+    "PY(",
+    "REGISTER",
+    "RTD(",
+    "SQL.REQUEST",
+    "STOCKHISTORY(",
+    "TRANSLATE(",
+    "WEBSERVICE(",
+];

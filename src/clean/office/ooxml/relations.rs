@@ -37,6 +37,11 @@ pub(super) fn read(
     Ok(list.rows.into_iter().filter_map(relation).collect())
 }
 
+/// Relationships by their identifiers; of two that have the same, the first.
+pub(super) fn by_id(relations: &[Relation]) -> HashMap<&str, &Relation> {
+    relations.iter().rev().map(|relation| (relation.id.as_str(), relation)).collect()
+}
+
 /// The content types of `[Content_Types].xml`, in lower case.
 pub(super) fn content_types(
     text: &str,
