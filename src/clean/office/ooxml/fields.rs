@@ -61,7 +61,7 @@ pub(super) fn equation(code: &str) -> Option<String> {
                 if number.is_some_and(|n| n.len() <= 5 && n.bytes().all(|b| b.is_ascii_digit())) {
                     written.push_str(&format!("\\* {word} "));
                 }
-                rest = after.get(word.len()..)?;
+                rest = after.get(word.len()..)?.trim_start();
                 continue;
             }
             '\\' => {

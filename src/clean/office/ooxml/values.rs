@@ -69,13 +69,18 @@ pub(super) fn is_cells(value: &str) -> bool {
 /// A VML path, formula, matrix or list of points: commands, names of formulas and guides, numbers, `@` of formulas.
 pub(super) fn is_path(value: &str) -> bool {
     value.bytes().all(|b| b.is_ascii_alphanumeric() || b" ,.-@#;%[]()/+\n\r\t".contains(&b))
-        && value.split(|c: char| !c.is_ascii_alphanumeric()).all(|word| {
-            is_number(word)
-                || is_word(word)
-                || word
-                    .split(|c: char| c.is_ascii_digit())
-                    .all(|run| PATH_WORDS.contains(&run) || is_commands(run))
-        })
+        && value
+            .split([' ', ',', ';'])
+            // colours are told by their `#`
+            .filter(|word| !(word.starts_with('#') && is_colour(word)))
+            .flat_map(|word| word.split(|c: char| !c.is_ascii_alphanumeric()))
+            .all(|word| {
+                is_number(word)
+                    || is_word(word)
+                    || word
+                        .split(|c: char| c.is_ascii_digit())
+                        .all(|run| PATH_WORDS.contains(&run) || is_commands(run))
+            })
 }
 
 /// Whether letters are commands of a VML path (VML §3.1.2), of which a few follow each other without numbers: `nfe`, `xem`.
