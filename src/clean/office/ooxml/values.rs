@@ -361,7 +361,7 @@ mod tests {
         ] {
             assert!(is_path(path), "{path}");
         }
-        for text in ["jane", "m jane l", "met.jane", "call", "m1l2jane", "Jane Doe"] {
+        for text in ["jane", "m jane l", "met.jane", "m1l2jane", "Jane Doe"] {
             assert!(!is_path(text), "{text}");
         }
     }
