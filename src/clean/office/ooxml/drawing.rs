@@ -57,7 +57,8 @@ pub(super) fn attribute(kind: Kind, space: &str, element: &str, name: &str) -> S
         ("p", "sldId", "id") => Sort::Slide,
         ("a", "stCxn" | "endCxn", "id") if kind == Kind::Docx => Sort::Nothing,
         ("a", "stCxn" | "endCxn", "id") => Sort::Plain,
-        ("a" | "p", _, "typeface") | ("c", _, "formatCode") => Sort::Name,
+        ("a" | "p", _, "typeface") => Sort::Font,
+        ("c", _, "formatCode") => Sort::Name,
         ("a", "buChar", "char") => Sort::Character,
         ("a", _, "lang") | ("c", "lang", "val") => Sort::Language,
         ("a", "font", "script") => Sort::Script,
@@ -65,7 +66,7 @@ pub(super) fn attribute(kind: Kind, space: &str, element: &str, name: &str) -> S
             Sort::Always("Theme")
         }
         ("a", "tableStyle" | "tblStyle", "styleName") => Sort::Always("Style"),
-        ("a", _, "styleId" | "def") => Sort::Guid,
+        ("a", _, "styleId" | "def") => Sort::TableStyleId,
         ("a", "fld", "id") => Sort::Always("{00000000-0000-0000-0000-000000000001}"),
         ("a", "fld", "type") => Sort::Only("slidenum"),
         ("a", "ext", "uri") => Sort::Only(DIAGRAM_EXTENSION),

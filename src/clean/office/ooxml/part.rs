@@ -32,9 +32,9 @@ use crate::clean::{
 
 use super::{
     drawing::{self, DIAGRAM_EXTENSION},
-    excel,
+    excel, names,
     plan::{Plan, place},
-    relations::Relation,
+    relations::{self, Relation},
     roles::{self, Role},
     rule::{AttributeRule, ElementRule, Sort, Text, Treatment},
     values,
@@ -56,6 +56,8 @@ pub(super) struct Shared {
     /// Names that the workbook defines, and those that formulas use, in upper case.
     names: HashSet<String>,
     words: HashSet<String>,
+    /// Fonts that are used: the table of fonts lists others too.
+    fonts: HashSet<String>,
     /// The parts that refer to others have been written: names and strings that none of them uses can go.
     pub(super) is_last: bool,
     /// For a diagram's data, the relationships of the part that shows it: to the diagram's drawing.
@@ -71,6 +73,7 @@ impl Shared {
             strings: excel::Strings::default(),
             names: HashSet::new(),
             words: HashSet::new(),
+            fonts: HashSet::new(),
             is_last: false,
             drawings: HashMap::new(),
         }
@@ -98,13 +101,14 @@ pub(super) struct Part<'a> {
     shared: &'a mut Shared,
     role: &'static Role,
     source: &'a str,
-    relations: &'a [Relation],
+    relations: HashMap<&'a str, &'a Relation>,
     plan: &'a Plan,
     elements: Memo<ElementRule>,
     attributes: PairMemo<AttributeRule>,
     found: BTreeSet<Found>,
     /// Identifiers of relationships in the order they are numbered.
     used: Vec<String>,
+    numbers: HashMap<&'a str, usize>,
     /// For each open `mc:AlternateContent`, whether a choice was taken.
     chosen: Vec<bool>,
     /// Whether the cell's value is a shared string.
@@ -126,12 +130,13 @@ impl<'a> Part<'a> {
             shared,
             role,
             source,
-            relations,
+            relations: relations::by_id(relations),
             plan,
             elements: Memo::new(),
             attributes: PairMemo::new(),
             found: BTreeSet::new(),
             used: Vec::new(),
+            numbers: HashMap::new(),
             chosen: Vec::new(),
             is_shared_string: false,
             string: 0,
@@ -314,9 +319,23 @@ impl<'a> Part<'a> {
             Sort::Language => values::language(value).map(Cow::Owned),
             Sort::Character => keep(value.chars().count() <= 2),
             Sort::Script => keep(value.len() <= 4 && value.is_ascii()),
-            Sort::Guid => keep(values::is_guid(value)),
+            Sort::Font => {
+                let font = (value.len() <= MAX_NAME).then_some(whole)?;
+                if !self.shared.fonts.contains(font) {
+                    self.shared.fonts.insert(font.to_owned());
+                }
+                Some(Cow::Borrowed(whole))
+            }
+            Sort::ListedFont => self.shared.fonts.contains(whole).then_some(Cow::Borrowed(whole)),
+            Sort::TableStyleId => {
+                names::table_style(value, |id| self.shared.number("table style", id))
+                    .map(Cow::Owned)
+            }
             Sort::Cells => keep(values::is_cells(value)),
-            Sort::Guide => keep(values::is_guide(value)),
+            Sort::Guide if names::is_coordinate(value) => keep(true),
+            Sort::Guide => {
+                names::guide(value, |guide| self.shared.number("guide", guide)).map(Cow::Owned)
+            }
             Sort::Number(what) => Some(self.shared.number(what, value).to_string().into()),
             Sort::Count(what) => Some(self.shared.next(what).to_string().into()),
             Sort::Relation => self.relation(element, attribute.name.local, value).map(Cow::Owned),
@@ -389,15 +408,15 @@ impl<'a> Part<'a> {
                 | ("a", "blip", "embed")
                 | ("dgm", "relIds", "dm" | "lo" | "qs" | "cs")
         );
-        let relation = self.relations.iter().find(|relation| relation.id == id)?;
+        let relation = *self.relations.get(id)?;
         if !refers || relation.target.is_none() || roles::role(&relation.what).is_none() {
             return None;
         }
-        let at = self.used.iter().position(|used| used == id).unwrap_or_else(|| {
+        let number = *self.numbers.entry(&relation.id).or_insert_with(|| {
             self.used.push(id.to_owned());
-            self.used.len() - 1
+            self.used.len()
         });
-        Some(format!("rId{}", at + 1))
+        Some(format!("rId{number}"))
     }
 
     /// A style's name if it is one that every copy of the program has, otherwise a number.
@@ -510,7 +529,10 @@ impl Rules for Part<'_> {
                 let code = self.plan.fields.get(&place(open.name)).cloned().unwrap_or_default();
                 return Ok(Some(Cow::Owned(code)));
             }
-            Text::TableStyle if values::is_guid(trimmed) => {}
+            Text::TableStyle => {
+                let id = names::table_style(trimmed, |id| self.shared.number("table style", id));
+                return Ok(id.map(Cow::Owned));
+            }
             _ if trimmed.is_empty() => return Ok(None),
             _ if values::is_plain(trimmed) => {
                 if trimmed.len() < text.len() {

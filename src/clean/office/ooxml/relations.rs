@@ -1,6 +1,6 @@
 //! Relationships and content types of a package (ECMA-376 part 2 §6.5, §7.2), read and written anew.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use crate::clean::{
     Kind, Limits, Refusal,
@@ -36,6 +36,11 @@ pub(super) fn read(
         Some(Relation { what, target, id: take(row, "Id")? })
     };
     Ok(list.rows.into_iter().filter_map(relation).collect())
+}
+
+/// Relationships by their identifiers; of two that have the same, the first.
+pub(super) fn by_id(relations: &[Relation]) -> HashMap<&str, &Relation> {
+    relations.iter().rev().map(|relation| (relation.id.as_str(), relation)).collect()
 }
 
 /// The content types of `[Content_Types].xml`, in lower case.

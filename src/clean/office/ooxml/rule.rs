@@ -71,14 +71,16 @@ pub(super) enum Sort {
     Always(&'static str),
     /// This or nothing.
     Only(&'static str),
-    /// A name of a font, a sheet, a column.
+    /// A name of a sheet, a column.
     Name,
+    /// A name of a font that is used, and one of the table of fonts.
+    Font,
+    ListedFont,
     Language,
     /// A sign or two.
     Character,
     /// The name of a script.
     Script,
-    Guid,
     Cells,
     Guide,
     /// An identifier that is numbered, by its value or as it comes.
@@ -89,6 +91,8 @@ pub(super) enum Sort {
     StyleName,
     CellStyle,
     TableStyle,
+    /// The identifier of a table style of a presentation.
+    TableStyleId,
     Compatibility,
     /// A number or a formula.
     Threshold,
@@ -199,7 +203,7 @@ fn is_needed(element: Name<'_>, attribute: Name<'_>) -> bool {
         ("", "uri" | "sqref" | "relId") => true,
         ("", "id") => matches!(element.local, "stCxn" | "endCxn"),
         ("", "name") => element.local == "compatSetting",
-        ("w", "name") => element.local == "compatSetting",
+        ("w", "name") => matches!(element.local, "compatSetting" | "font"),
         _ => false,
     }
 }
@@ -214,6 +218,11 @@ fn is_numbering(element: Name<'_>, attribute: Name<'_>) -> bool {
                 | ("dgm" | "dsp", _)
                 | ("wp", "id")
                 | ("p" | "x", "id" | "sheetId")
-                | ("a", "uri")
+                | ("a", "uri" | "styleId" | "def")
         )
+        || element.space == "a"
+            && matches!(
+                element.local,
+                "gd" | "pt" | "pos" | "rect" | "arcTo" | "ahXY" | "ahPolar" | "cxn"
+            )
 }

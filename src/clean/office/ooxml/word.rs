@@ -54,10 +54,9 @@ pub(super) fn attribute(element: &str, name: &str) -> Sort {
         )
         | ("style", "styleId") => Sort::Style,
         ("name", "val") => Sort::StyleName,
-        ("rFonts", "ascii" | "hAnsi" | "eastAsia" | "cs")
-        | ("font", "name")
-        | ("sym", "font")
-        | ("lvlText" | "listEntry", "val") => Sort::Name,
+        ("rFonts", "ascii" | "hAnsi" | "eastAsia" | "cs") | ("sym", "font") => Sort::Font,
+        ("font", "name") => Sort::ListedFont,
+        ("lvlText" | "listEntry", "val") => Sort::Name,
         ("lang" | "themeFontLang", _) => Sort::Language,
         ("fldSimple", "instr") => Sort::Nothing,
         ("compatSetting", "uri") => Sort::Always("http://schemas.microsoft.com/office/word"),
@@ -73,7 +72,7 @@ pub(super) fn attribute(element: &str, name: &str) -> Sort {
 /// What the value of an attribute in `m` is.
 pub(super) fn formula_attribute(element: &str, name: &str) -> Sort {
     match (element, name) {
-        ("mathFont", "val") => Sort::Name,
+        ("mathFont", "val") => Sort::Font,
         ("chr" | "begChr" | "endChr" | "sepChr", "val") => Sort::Character,
         _ => Sort::Listed,
     }
