@@ -8,6 +8,7 @@ use std::{
 use super::{
     content::Names,
     file::{File, Trouble, is_linearised},
+    font::Program,
     layers::Layers,
     object::{Decimal, Dict, Object},
     writer::Writer,
@@ -63,7 +64,7 @@ pub(super) struct Walk<'a, 'w> {
     found: BTreeSet<Found>,
     known: HashMap<(u32, Role, usize), u32>,
     /// Font programs that are written, by their old number and whether glyphs are found by name.
-    pub(super) programs: HashMap<(u32, bool), (&'static [u8], u32)>,
+    pub(super) programs: HashMap<(u32, bool), Program>,
     jobs: VecDeque<Job>,
 }
 

@@ -230,3 +230,28 @@ fn shadings_of_no_mesh_have_no_data() {
     let all = stable(&page("", resources, &objects));
     assert!(has(&all, b"/ShadingType 2") && !has(&all, b"CANARY"));
 }
+
+#[test]
+fn a_broken_font_is_replaced_where_another_has_its_characters() {
+    let used = "/Resources<</Font<</A 5 0 R>>>>";
+    let master = b"%!PS-AdobeFont-1.0: CANARY\n/WeightVector [0 1] def currentfile eexec xxxxxxxx";
+    let with = |keys: &str, flags: u32| {
+        let font = format!(
+            "<</Type/Font/Subtype/Type1/BaseFont/CANARY-Times{keys}/FontDescriptor 6 0 R>>"
+        );
+        let objects = [
+            (4, stream("", b"BT /A 9 Tf (text) Tj ET")),
+            (5, font.into_bytes()),
+            (6, format!("<</Flags {flags}/FontFile 7 0 R>>").into_bytes()),
+            (7, stream("", master)),
+        ];
+        page("", used, &objects)
+    };
+    let all = stable(&with("/Encoding/WinAnsiEncoding", 34));
+    assert!(has(&all, b"/BaseFont /Times-Roman") && has(&all, b"(text)"));
+    assert!(!has(&all, b"FontFile") && !has(&all, b"CANARY"));
+    // its own characters have no other font
+    for (keys, flags) in [("", 34), ("/Encoding/WinAnsiEncoding", 4)] {
+        assert_eq!(refusal(&with(keys, flags)), Refusal::Damaged { kind: Kind::Pdf });
+    }
+}
