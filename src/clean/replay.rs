@@ -471,8 +471,12 @@ mod tests {
         pieces.truncate(11);
         let cleaned = Cleaned::new(Kind::Text, BTreeSet::new(), [], pieces.within(1));
         // byte by byte, in which a CR alone is nothing
-        let replay = cleaned.replay(Cursor::new(b".xab\r\ncd\r\r\ne")).bytes();
-        assert_eq!(replay.collect::<io::Result<Vec<u8>>>().unwrap(), b"ab\ncd\ne|xab");
+        let mut replay = cleaned.replay(Cursor::new(b".xab\r\ncd\r\r\ne"));
+        let (mut all, mut byte) = (Vec::new(), [0]);
+        while replay.read(&mut byte).unwrap() > 0 {
+            all.extend(byte);
+        }
+        assert_eq!(all, b"ab\ncd\ne|xab");
     }
 
     #[test]

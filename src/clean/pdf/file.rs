@@ -283,13 +283,14 @@ impl<'a, 'w> File<'a, 'w> {
             match dict.get(b"Type").as_name() {
                 Some(b"Catalog") if dict.has(b"Pages") => catalog = Some(Object::Ref(number)),
                 Some(b"XRef") => self.newer_trailer(dict),
-                Some(b"ObjStm") => match self.packed_at(number, at) {
-                    Err(Trouble::Refused(refusal @ Refusal::TooLarge { .. })) => {
+                // what is broken may be another's, or no longer in use
+                Some(b"ObjStm") => {
+                    if let Err(Trouble::Refused(refusal @ Refusal::TooLarge { .. })) =
+                        self.packed_at(number, at)
+                    {
                         return Err(refusal.into());
                     }
-                    // what is broken may be another's, or no longer in use
-                    _ => {}
-                },
+                }
                 _ => {}
             }
         }

@@ -49,7 +49,7 @@ impl<const POLY: u32> Crc<POLY> {
     pub(super) fn update_bits(&mut self, byte: u8, count: usize) {
         for bit in (0..8).rev().take(count) {
             let carry = self.0 >> 31 ^ u32::from(byte >> bit & 1);
-            self.0 = self.0 << 1 ^ POLY * carry;
+            self.0 = (self.0 << 1) ^ (POLY * carry);
         }
     }
 

@@ -330,10 +330,9 @@ mod tests {
             bits.put(1, 4);
             bits.put(0x0f, 8);
         }
-        let began = std::time::Instant::now();
+        // a copy for each would take minutes
         let emptied = aac_beginning(&bits.bytes).unwrap();
         assert!(emptied.len() + 2 >= bits.bytes.len());
-        assert!(began.elapsed() < std::time::Duration::from_secs(1));
         let again = [&emptied, &bits.bytes[emptied.len()..]].concat();
         assert_eq!(aac_beginning(&again), None);
     }

@@ -19,10 +19,11 @@ use zeroize::Zeroizing;
 
 use super::records;
 
-type Cleaned = (Zeroizing<Vec<u8>>, &'static str, bool);
+/// The cleaned file, its extension and whether something was left behind.
+pub(super) type Metafile = (Zeroizing<Vec<u8>>, &'static str, bool);
 
 /// The cleaned file, its extension and whether something was left behind; None if it is no metafile.
-pub(super) fn clean(bytes: &[u8]) -> Option<Result<Cleaned, ()>> {
+pub(super) fn clean(bytes: &[u8]) -> Option<Result<Metafile, ()>> {
     match bytes {
         [1, 0, 0, 0, ..] if bytes.get(40..44) == Some(b" EMF") => Some(emf(bytes).ok_or(())),
         [0xd7, 0xcd, 0xc6, 0x9a, ..] => Some(wmf(bytes, 22).ok_or(())),
@@ -40,7 +41,7 @@ const fn is_drawing(record: u32) -> bool {
     matches!(record, 2..=13 | 15..=68 | 71..=97 | 108 | 114 | 116 | 118)
 }
 
-fn emf(bytes: &[u8]) -> Option<Cleaned> {
+fn emf(bytes: &[u8]) -> Option<Metafile> {
     let mut out = Zeroizing::new(Vec::with_capacity(bytes.len()));
     let (mut rest, mut records, mut drawn) = (bytes, 1_u32, false);
     let mut is_plus = false;
@@ -109,7 +110,7 @@ const fn is_function(function: u16) -> bool {
 /// META_CREATEFONTINDIRECT.
 const CREATE_FONT: u16 = 0x02fb;
 
-fn wmf(bytes: &[u8], at: usize) -> Option<Cleaned> {
+fn wmf(bytes: &[u8], at: usize) -> Option<Metafile> {
     let mut out = Zeroizing::new(Vec::with_capacity(bytes.len()));
     out.extend_from_slice(bytes.get(..at + 18)?);
     if at > 0 {

@@ -84,9 +84,7 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
 
 /// A metafile cleaned, its extension and whether something was left behind; None if it is no metafile. OpenDocument
 /// holds the same.
-pub(super) fn metafile(
-    bytes: &[u8],
-) -> Option<Result<(Zeroizing<Vec<u8>>, &'static str, bool), ()>> {
+pub(super) fn metafile(bytes: &[u8]) -> Option<Result<metafile::Metafile, ()>> {
     metafile::clean(bytes)
 }
 

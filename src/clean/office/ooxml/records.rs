@@ -78,7 +78,7 @@ fn clear_around_text(record: u32, body: &[u8], out: &mut [u8]) -> Option<()> {
     // some programs write the rectangle whatever the options say
     let fixed = if text.start.min(distances.start) >= 76 { 76 } else { fixed };
     for (at, byte) in out.iter_mut().enumerate().skip(fixed) {
-        if !text.contains(&at) && !(distances.start >= fixed && distances.contains(&at)) {
+        if !(text.contains(&at) || distances.start >= fixed && distances.contains(&at)) {
             *byte = 0;
         }
     }
