@@ -4,6 +4,8 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 /// Larger than any JPEG segment (64 KiB), so that a whole one always fits.
 const BUFFER: usize = 128 << 10;
+/// How much is read first after a jump, twice as much each time: those who jump often need little at each place.
+const FIRST: usize = 4 << 10;
 
 /// The examined file, read forwards.
 pub(super) struct Input<'a, R> {
@@ -15,6 +17,8 @@ pub(super) struct Input<'a, R> {
     /// The window is `buffer[start..end]`.
     start: usize,
     end: usize,
+    /// The most bytes of the next read.
+    step: usize,
 }
 
 impl<'a, R: Read + Seek> Input<'a, R> {
@@ -22,7 +26,8 @@ impl<'a, R: Read + Seek> Input<'a, R> {
     pub(super) fn new(inner: &'a mut R) -> io::Result<Self> {
         let len = inner.seek(SeekFrom::End(0))?;
         inner.seek(SeekFrom::Start(0))?;
-        Ok(Self { inner, len, position: 0, buffer: vec![0; BUFFER], start: 0, end: 0 })
+        let buffer = vec![0; BUFFER];
+        Ok(Self { inner, len, position: 0, buffer, start: 0, end: 0, step: FIRST })
     }
 
     /// Length of the file in bytes.
@@ -48,7 +53,10 @@ impl<'a, R: Read + Seek> Input<'a, R> {
                 self.end -= self.start;
                 self.start = 0;
             }
-            let free = self.buffer.get_mut(self.end..).unwrap_or_default();
+            let missing = wanted - (self.end - self.start);
+            let end = BUFFER.min(self.end + self.step.max(missing));
+            let free = self.buffer.get_mut(self.end..end).unwrap_or_default();
+            self.step = BUFFER.min(2 * self.step);
             match self.inner.read(free) {
                 Ok(0) => break,
                 Ok(read) => self.end += read,
@@ -78,14 +86,20 @@ impl<'a, R: Read + Seek> Input<'a, R> {
     /// Goes on at `position`, or at the file's end if that is before it.
     pub(super) fn seek(&mut self, position: u64) -> io::Result<()> {
         let position = position.min(self.len);
-        let ahead = position.checked_sub(self.position).and_then(|n| usize::try_from(n).ok());
-        match ahead {
-            Some(ahead) if ahead <= self.end - self.start => self.consume(ahead),
+        // what is consumed lies before the window, until the window is moved
+        let behind = self.position.checked_sub(self.start as u64);
+        let at = behind.and_then(|from| usize::try_from(position.checked_sub(from)?).ok());
+        match at {
+            Some(at) if at <= self.end => {
+                self.start = at;
+                self.position = position;
+            }
             _ => {
                 self.inner.seek(SeekFrom::Start(position))?;
                 self.position = position;
                 self.start = 0;
                 self.end = 0;
+                self.step = FIRST;
             }
         }
         Ok(())
@@ -121,5 +135,45 @@ mod tests {
         input.seek(399_998).unwrap();
         assert!(!input.skip(3).unwrap());
         assert_eq!(input.position(), 400_000);
+    }
+
+    /// Counts what is read.
+    struct Counted<'a>(Cursor<&'a [u8]>, usize);
+
+    impl Read for Counted<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = self.0.read(buffer)?;
+            self.1 += count;
+            Ok(count)
+        }
+    }
+
+    impl Seek for Counted<'_> {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    #[test]
+    fn jumping_to_and_fro_reads_little() {
+        let bytes = vec![7; 1 << 20];
+        let mut file = Counted(Cursor::new(&bytes), 0);
+        let mut input = Input::new(&mut file).unwrap();
+        for _ in 0..100 {
+            // far apart, then to where the window still is
+            for position in [900_000, 900_100, 900_000, 100] {
+                input.seek(position).unwrap();
+                assert!(input.window(8).unwrap().len() >= 8);
+                input.consume(8);
+            }
+        }
+        assert!(file.1 <= 201 * FIRST, "{}", file.1);
+        // read through, it is read once
+        let mut file = Counted(Cursor::new(&bytes), 0);
+        let mut input = Input::new(&mut file).unwrap();
+        while !input.window(1).unwrap().is_empty() {
+            input.consume(usize::MAX);
+        }
+        assert_eq!(file.1, 1 << 20);
     }
 }

@@ -14,6 +14,8 @@ use super::{input::Input, sound::tags, text};
 const HEAD: usize = 4096;
 /// How much of a ZIP archive's end is looked at for its directory (its comment may be 64 KiB; few have one).
 const ZIP_TAIL: u64 = 1024;
+/// Behind how many boxes that say nothing a film may begin.
+const SPACES: u32 = 16;
 
 /// A kind of file. Some are known only so that a refusal can name them; `clean_within` says which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -167,6 +169,7 @@ pub(super) fn detect<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kin
         Kind::Zip => zip_kind(input)?,
         Kind::LegacyOffice => ole_kind(input)?,
         Kind::Mp3 if !head.starts_with(b"\xff") => behind_tags(input)?,
+        Kind::Unknown if head.get(4..).is_some_and(is_space) => behind_space(input)?,
         kind => kind,
     };
     input.seek(0)?;
@@ -206,21 +209,54 @@ fn signature(head: &[u8]) -> Option<Kind> {
         [b'O', b'g', b'g', b'S', ..] => Kind::Ogg,
         [b'#', b'!', b'A', b'M', b'R', ..] => Kind::Amr,
         // a box's length is never four printable characters, so `the wide river` is no film
-        [a, b, c, d, name @ ..] if [*a, *b, *c, *d].into_iter().any(text::is_control) => {
-            return media_kind(name).or_else(|| late_signature(head));
+        [a, b, c, d, ..] if [*a, *b, *c, *d].into_iter().any(text::is_control) => {
+            return media_kind(head).or_else(|| late_signature(head));
         }
         _ => return late_signature(head),
     })
 }
 
-/// What is behind the length of an ISO media file's first box; QuickTime's old films have no `ftyp`.
-fn media_kind(name: &[u8]) -> Option<Kind> {
-    let (name, brands) = name.split_at_checked(4)?;
-    match name {
-        b"ftyp" => Some(ftyp_kind(brands)),
-        b"moov" | b"mdat" | b"wide" | b"pnot" => Some(Kind::Mov),
-        _ => None,
+/// What an ISO media file's first boxes say; QuickTime's old films have no `ftyp`.
+fn media_kind(mut boxes: &[u8]) -> Option<Kind> {
+    for _ in 0..SPACES {
+        let (size, rest) = boxes.split_first_chunk::<4>()?;
+        let (name, brands) = rest.split_at_checked(4)?;
+        match name {
+            b"ftyp" => return Some(ftyp_kind(brands)),
+            b"moov" | b"mdat" | b"wide" | b"pnot" => return Some(Kind::Mov),
+            name if is_space(name) => {
+                let size = usize::try_from(u32::from_be_bytes(*size)).ok()?;
+                boxes = boxes.get(size..).filter(|_| size >= 8)?;
+            }
+            _ => return None,
+        }
     }
+    None
+}
+
+/// Whether a box is called so that programs leave out before `ftyp` (ISO/IEC 14496-12 §8.1.2, §11.1).
+fn is_space(name: &[u8]) -> bool {
+    matches!(
+        name,
+        [b'f', b'r', b'e', b'e', ..] | [b's', b'k', b'i', b'p', ..] | [b'u', b'u', b'i', b'd', ..]
+    )
+}
+
+/// The same where what is left out is longer than the beginning that is looked at.
+fn behind_space<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<Kind> {
+    for _ in 0..SPACES {
+        let [a, b, c, d, name @ ..] = match input.window(8)?.first_chunk::<8>() {
+            Some(head) => *head,
+            None => break,
+        };
+        let size = u32::from_be_bytes([a, b, c, d]);
+        if !is_space(&name) || size < 8 {
+            break;
+        }
+        input.skip(size.into())?;
+    }
+    let head = input.window(HEAD)?;
+    Ok(media_kind(head.get(..HEAD).unwrap_or(head)).unwrap_or(Kind::Unknown))
 }
 
 /// Signatures that say less than those before them.
@@ -467,6 +503,30 @@ mod tests {
         ] {
             assert_eq!(kind(head), expected, "{head:?}");
         }
+    }
+
+    #[test]
+    fn films_begin_behind_free_space() {
+        let boxed = |name: &[u8; 4], size: u32| {
+            let mut bytes = [size.to_be_bytes(), *name].concat();
+            bytes.resize(size as usize, 0);
+            bytes
+        };
+        for (film, expected) in [
+            (b"\0\0\0\x18ftypisom".as_slice(), Kind::Mp4),
+            (b"\0\0\0\x18ftypheic", Kind::Heic),
+            (b"\0\0\0\x08wide", Kind::Mov),
+            (b"any thing else", Kind::Unknown),
+        ] {
+            for size in [8, 60, 5000, 100_000] {
+                let first = boxed(b"free", size);
+                assert_eq!(kind(&[&first, film].concat()), expected, "{size}");
+                let more = [first, boxed(b"uuid", 24), boxed(b"skip", size)].concat();
+                assert_eq!(kind(&[&more, film].concat()), expected, "{size}");
+            }
+        }
+        assert_eq!(kind(b"\0\0\0\x07free\0\0\0\x18ftypisom"), Kind::Unknown);
+        assert_eq!(kind(&boxed(b"free", 8).repeat(100_000)), Kind::Unknown);
     }
 
     #[test]

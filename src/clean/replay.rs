@@ -90,6 +90,8 @@ pub(super) struct Pieces {
 enum Piece {
     /// Bytes of the input.
     Copy { from: u64, len: u32 },
+    /// `len` bytes of the input, from which every CR is left out.
+    Lines { from: u64, len: u32 },
     /// Bytes of a block.
     Literal { block: u32, from: u32, len: u32 },
     /// So many zeros.
@@ -99,9 +101,10 @@ enum Piece {
 impl Piece {
     fn len(&self) -> u64 {
         match self {
-            Self::Copy { len, .. } | Self::Literal { len, .. } | Self::Zeros { len } => {
-                u64::from(*len)
-            }
+            Self::Copy { len, .. }
+            | Self::Lines { len, .. }
+            | Self::Literal { len, .. }
+            | Self::Zeros { len } => u64::from(*len),
         }
     }
 
@@ -127,7 +130,8 @@ impl Piece {
                 *from += count;
                 *len = len.saturating_sub(count);
             }
-            Self::Zeros { len } => *len = len.saturating_sub(count),
+            // where it goes on is known to who has read it
+            Self::Lines { len, .. } | Self::Zeros { len } => *len = len.saturating_sub(count),
         }
         self
     }
@@ -162,6 +166,16 @@ impl Pieces {
             from += added;
             self.len += added;
         }
+        Ok(())
+    }
+
+    /// Keeps `len` bytes of the input from `from` on, and leaves out every CR between them.
+    pub(super) fn lines(&mut self, from: u64, len: u64) -> Result<(), TooManyPieces> {
+        let len = u32::try_from(len).map_err(|_| TooManyPieces)?;
+        if len > 0 {
+            self.push(Piece::Lines { from, len })?;
+        }
+        self.len += u64::from(len);
         Ok(())
     }
 
@@ -235,6 +249,7 @@ impl Pieces {
         let Self { list, blocks, .. } = after;
         list.into_iter().try_for_each(|piece| match piece {
             Piece::Copy { from, len } => self.copy(from, from + u64::from(len)),
+            Piece::Lines { from, len } => self.lines(from, len.into()),
             Piece::Literal { .. } => self.literal(piece.of(&blocks)),
             Piece::Zeros { len } => self.zeros(len.into()),
         })
@@ -243,7 +258,7 @@ impl Pieces {
     /// The same plan for an input in which the planned file begins at `offset`.
     pub(super) fn within(mut self, offset: u64) -> Self {
         for piece in &mut self.list {
-            if let Piece::Copy { from, .. } = piece {
+            if let Piece::Copy { from, .. } | Piece::Lines { from, .. } = piece {
                 *from += offset;
             }
         }
@@ -259,9 +274,10 @@ impl Pieces {
             self.len -= piece.len();
             let kept = small(len.saturating_sub(self.len));
             match &mut piece {
-                Piece::Copy { len, .. } | Piece::Literal { len, .. } | Piece::Zeros { len } => {
-                    *len = kept;
-                }
+                Piece::Copy { len, .. }
+                | Piece::Lines { len, .. }
+                | Piece::Literal { len, .. }
+                | Piece::Zeros { len } => *len = kept,
             }
             if kept > 0 {
                 self.len += u64::from(kept);
@@ -325,7 +341,7 @@ impl<R: Read + Seek> Read for Replay<R> {
             return Ok(0);
         }
         loop {
-            let Some(piece) = self.current.take().or_else(|| self.pieces.next()) else {
+            let Some(mut piece) = self.current.take().or_else(|| self.pieces.next()) else {
                 return Ok(0);
             };
             let left = usize::try_from(piece.len()).unwrap_or(usize::MAX);
@@ -334,8 +350,9 @@ impl<R: Read + Seek> Read for Replay<R> {
             }
             let count = left.min(buf.len());
             let target = buf.get_mut(..count).unwrap_or_default();
-            let read = match piece {
-                Piece::Copy { from, .. } => {
+            let read = match &mut piece {
+                Piece::Copy { from, .. } | Piece::Lines { from, .. } => {
+                    let from = *from;
                     self.go_to(from)?;
                     // where an error leaves the input is not known
                     self.position = None;
@@ -348,7 +365,12 @@ impl<R: Read + Seek> Read for Replay<R> {
                         }
                     };
                     self.position = Some(from + read as u64);
-                    read
+                    if let Piece::Lines { from, .. } = &mut piece {
+                        *from += read as u64;
+                        without_returns(target.get_mut(..read).unwrap_or_default())
+                    } else {
+                        read
+                    }
                 }
                 Piece::Zeros { .. } => {
                     target.fill(0);
@@ -360,9 +382,24 @@ impl<R: Read + Seek> Read for Replay<R> {
                 },
             };
             self.current = Some(piece.without(small(read as u64)));
-            return Ok(read);
+            if read > 0 {
+                return Ok(read);
+            }
         }
     }
+}
+
+/// Moves all that is no CR to the beginning of `bytes`; how many bytes that are.
+fn without_returns(bytes: &mut [u8]) -> usize {
+    let mut kept = 0;
+    let mut from = 0;
+    while let Some(rest) = bytes.get(from..).filter(|rest| !rest.is_empty()) {
+        let line = memchr::memchr(b'\r', rest).unwrap_or(rest.len());
+        bytes.copy_within(from..from + line, kept);
+        kept += line;
+        from += line + 1;
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -423,6 +460,23 @@ mod tests {
         assert_eq!(pieces.list.len(), 1);
         assert_eq!(read(pieces, b"0123456abcdefg").unwrap(), b"abcde");
         assert_eq!(size_of::<Piece>(), 16);
+    }
+
+    #[test]
+    fn lines_lose_their_returns() {
+        let mut pieces = Pieces::default();
+        pieces.lines(1, 7).unwrap();
+        pieces.literal(b"|").unwrap();
+        pieces.lines(0, 5).unwrap();
+        pieces.truncate(11);
+        let cleaned = Cleaned::new(Kind::Text, BTreeSet::new(), [], pieces.within(1));
+        // byte by byte, in which a CR alone is nothing
+        let mut replay = cleaned.replay(Cursor::new(b".xab\r\ncd\r\r\ne"));
+        let (mut all, mut byte) = (Vec::new(), [0]);
+        while replay.read(&mut byte).unwrap() > 0 {
+            all.extend(byte);
+        }
+        assert_eq!(all, b"ab\ncd\ne|xab");
     }
 
     #[test]

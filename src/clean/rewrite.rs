@@ -10,6 +10,8 @@ const NEAR: usize = 2048;
 const CHUNK: usize = 64 << 10;
 /// The most bytes that are written anew.
 const MOST_WRITTEN: u64 = 64 << 20;
+/// How long a run may become from which CRs are left out: a piece of it cannot be cut.
+const MOST_LINES: u64 = 1 << 30;
 
 /// Pieces, and a run of kept bytes that is not yet among them.
 #[derive(Default)]
@@ -20,6 +22,8 @@ pub(super) struct Rewrite {
     written: u64,
     /// Where the run begins in the input, and its length.
     run: (u64, u64),
+    /// Whether CRs were left out of the run.
+    lines: bool,
     /// Where in the input bytes would lie that go on from those kept last.
     next: u64,
     /// The run's bytes, while it is shorter than [`NEAR`] and follows a change.
@@ -40,7 +44,7 @@ impl Rewrite {
 
     /// Keeps `bytes`, which stand at `at` in the input.
     pub(super) fn keep(&mut self, at: u64, bytes: &[u8]) -> Result<(), TooManyPieces> {
-        if self.next != at {
+        if self.next != at || (self.lines && self.run.1 >= MOST_LINES) {
             // what is left out between two runs is a change too
             self.end_run()?;
             self.changed = true;
@@ -63,6 +67,14 @@ impl Rewrite {
         Ok(())
     }
 
+    /// Leaves out the CR that stands at `at` in the input, between bytes that are kept and are none.
+    pub(super) fn leave_return(&mut self, at: u64) {
+        if self.next == at && self.run.1 > 0 {
+            self.next += 1;
+            self.lines = true;
+        }
+    }
+
     /// Writes `bytes`.
     pub(super) fn put(&mut self, bytes: &[u8]) -> Result<(), TooManyPieces> {
         self.end_run()?;
@@ -74,12 +86,16 @@ impl Rewrite {
     pub(super) fn truncate(&mut self, len: u64) {
         match len.checked_sub(self.ended()) {
             Some(left) => {
-                self.next -= self.run.1.saturating_sub(left);
+                if left < self.run.1 {
+                    // nothing goes on from what was taken back
+                    self.next = u64::MAX;
+                }
                 self.run.1 = self.run.1.min(left);
                 self.near.truncate(usize::try_from(left).unwrap_or(usize::MAX));
             }
             None => {
                 self.run = (0, 0);
+                self.lines = false;
                 self.near.clear();
                 self.next = u64::MAX;
                 let fresh = len.saturating_sub(self.pieces.len());
@@ -97,6 +113,7 @@ impl Rewrite {
 
     fn end_run(&mut self) -> Result<(), TooManyPieces> {
         let (start, len) = std::mem::take(&mut self.run);
+        let lines = std::mem::take(&mut self.lines);
         if self.changed {
             let near = std::mem::take(&mut self.near);
             self.write(&near)?;
@@ -107,7 +124,7 @@ impl Rewrite {
         if len > 0 {
             self.end_fresh()?;
         }
-        self.pieces.copy(start, start + len)
+        if lines { self.pieces.lines(start, len) } else { self.pieces.copy(start, start + len) }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), TooManyPieces> {
@@ -196,6 +213,20 @@ mod tests {
             rewrite.keep(3 * n, b"ab").unwrap();
         }
         assert_eq!(rewrite.finish().unwrap().len(), 1_000_000);
+    }
+
+    #[test]
+    fn returns_cost_nothing() {
+        let mut rewrite = Rewrite::default();
+        for n in 0..8_000_000 {
+            rewrite.keep(12 * n, b"0123456789").unwrap();
+            rewrite.leave_return(12 * n + 10);
+            rewrite.keep(12 * n + 11, b"\n").unwrap();
+        }
+        let pieces = rewrite.finish().unwrap();
+        assert_eq!(pieces.len(), 88_000_000);
+        let cleaned = Cleaned::new(Kind::Text, BTreeSet::new(), [], pieces);
+        assert!(cleaned.held() < 100 << 10);
     }
 
     #[test]

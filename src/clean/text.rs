@@ -8,7 +8,7 @@
 //! | blanks at the end of a line, blank lines at the end of the text | dropped |
 //! | no-break, thin and other typographic spaces, blank fillers | a space; the wide space of Chinese and Korean stays |
 //! | zero-width characters, bidirectional embeddings, tags, unusual variation selectors | dropped (see `invisible`) |
-//! | joiners, direction marks, emoji selectors | kept behind what they act on, else dropped |
+//! | joiners, direction marks, emoji selectors | kept where they change what is seen (see `invisible`), else dropped |
 //! | control characters but tab, line feed, carriage return and form feed | refused: they drive terminals |
 //! | everything else, also blank lines, tabs and several spaces between words | kept |
 //!
@@ -19,14 +19,15 @@
 //! Not detected: marks that can be seen or need judgement, such as look-alike letters, composed against decomposed ones,
 //! typographic against plain quotation marks, several spaces, wording ([`Remains::Wording`] says so).
 //!
-//! A text is read once and kept where it is; what changes is written anew in memory, 64 MiB at most ([`Rewrite`]).
+//! A text is read once and kept where it is; what changes is written anew in memory, 64 MiB at most, but
+//! for the CR of CR LF, which costs nothing ([`Rewrite`]).
 
 use std::{
     collections::BTreeSet,
     io::{Read, Seek},
 };
 
-use self::invisible::{Fate, Invisible};
+use self::invisible::{Fate, For, Invisible};
 use super::{
     CleanError, Cleaned, Found, Kind, Refusal, Remains, input::Input, replay::TooManyPieces,
     rewrite::Rewrite,
@@ -34,6 +35,7 @@ use super::{
 
 mod invisible;
 mod legacy;
+mod tables;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// How much is read at a time.
@@ -74,7 +76,7 @@ struct Text {
     rewrite: Rewrite,
     invisible: Invisible,
     /// What stays only if the next character asks for it.
-    waiting: Option<char>,
+    waiting: Option<(char, For)>,
     /// Behind CR: LF belongs to it.
     carriage: bool,
     /// Length of the text up to the last character of this line that is not blank.
@@ -150,9 +152,10 @@ impl Text {
             let character = rest.chars().next().unwrap_or_default();
             next += character.len_utf8();
             let fate = self.fate(character)?;
-            if let Some(waiting) = self.waiting.filter(|_| fate != Fate::Waits) {
+            if let Some((waiting, what)) = self.waiting.filter(|_| !matches!(fate, Fate::Waits(_)))
+            {
                 self.waiting = None;
-                if invisible::is_awaited(waiting, character) {
+                if what.is(character) {
                     self.flush(text, at, (kept, index, solid))?;
                     (kept, solid) = (index, index);
                     self.put(waiting.encode_utf8(&mut [0; 4]), true)?;
@@ -162,6 +165,15 @@ impl Text {
             }
             let follows = next;
             match fate {
+                Fate::LineEnd if at.is_some() && rest.starts_with("\r\n") => {
+                    self.flush(text, at, (kept, index, solid))?;
+                    (kept, solid) = (follows, follows);
+                    self.found.insert(Found::Software);
+                    self.trim_line();
+                    self.rewrite.leave_return(at.unwrap_or(0) + index as u64);
+                    // the line ends with LF, as others do
+                    continue;
+                }
                 Fate::Kept => solid = follows,
                 Fate::Blank => {}
                 Fate::LineEnd if character == '\n' && !self.carriage => {
@@ -202,11 +214,11 @@ impl Text {
                 self.found.insert(Found::Other);
                 self.put(" ", false)?;
             }
-            Fate::Waits => {
-                if self.waiting.replace(character).is_some() {
-                    self.found.insert(Found::Identifier);
-                }
+            // the first of several counts
+            Fate::Waits(_) if self.waiting.is_some() => {
+                self.found.insert(Found::Identifier);
             }
+            Fate::Waits(what) => self.waiting = Some((character, what)),
             Fate::Dropped | Fate::Kept | Fate::Blank => {
                 self.found.insert(Found::Identifier);
             }
@@ -247,19 +259,29 @@ impl Text {
         Ok(())
     }
 
-    /// Takes back the blanks before a line end, which the caller adds.
-    fn end_line(&mut self) {
+    /// Takes back the blanks before a line end.
+    fn trim_line(&mut self) {
         if self.rewrite.len() > self.line {
             self.found.insert(Found::Other);
             self.rewrite.truncate(self.line);
         }
+    }
+
+    /// The same before a line end that the caller adds.
+    fn end_line(&mut self) {
+        self.trim_line();
         self.line += 1;
         self.ended = true;
     }
 
     fn finish(mut self) -> Result<Cleaned, CleanError> {
-        if self.waiting.is_some() {
-            self.found.insert(Found::Identifier);
+        if let Some((waiting, what)) = self.waiting.take() {
+            // nothing follows, as at a line's end
+            if what.is('\n') {
+                self.put(waiting.encode_utf8(&mut [0; 4]), true)?;
+            } else {
+                self.found.insert(Found::Identifier);
+            }
         }
         let mut end = self.end;
         if self.ended && end > 0 {

@@ -168,6 +168,7 @@ fn words(file: &Path) -> Option<Content> {
 
 fn without_tags(text: &str) -> String {
     let mut words = String::new();
+    let text = text.replace("&nbsp;", " ");
     for part in text.split('<') {
         words.push_str(part.split_once('>').map_or(part, |(_, after)| after));
         words.push(' ');

@@ -69,7 +69,10 @@ pub(crate) const FOLDERS: &[Folder] = &[
     folder("flac", Family::Stream),
     folder("odt", Family::Office),
     Folder { refused: &[("1bbcc2e1753a", "it holds a macro")], ..folder("ods", Family::Office) },
-    folder("odp", Family::Office),
+    Folder {
+        otherwise: &[("1fbb574d53fa", "letters lie a fraction of a pixel aside")],
+        ..folder("odp", Family::Office)
+    },
     Folder {
         otherwise: &[
             ("0a5a02fb888a", "a Photoshop layer, which ImageMagick counts as a page, is gone"),

@@ -5,8 +5,8 @@
 //! |---|---|
 //! | `ftyp` | written anew: one brand for each kind |
 //! | `moov` | written anew, before the data, from the values below; every other box in it is dropped |
-//! | `mvhd`, `tkhd`, `mdhd` | no times, no language (`und`); timescales, matrices (which turn the picture), size, layer and whether a track is enabled are kept, durations and numbers computed |
-//! | `edts` | kept: it says which part of a track is shown, and when |
+//! | `mvhd`, `tkhd`, `mdhd` | no times, no language (`und`); timescales, matrices (as far as they turn or mirror the picture), size, layer and whether a track is enabled are kept, durations and numbers computed |
+//! | `edts` | kept: it says which part of a track is shown, and when; edits that show nothing are dropped |
 //! | `hdlr` | the type only; the name and the vendor are dropped |
 //! | `dref` | this file; a track whose samples are elsewhere is dropped |
 //! | `stsd` | sample entries of known codecs, written anew ([`entry`]) |
@@ -44,7 +44,7 @@ use std::io::{Read, Seek};
 
 use zeroize::Zeroizing;
 
-use model::{Medium, Movie};
+use model::{Medium, Movie, Track};
 use reader::Film;
 
 use crate::clean::{
@@ -60,6 +60,7 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
     let mut film = Film::new(input, kind, work.limits());
     let (mut movie, bytes) = film.read_boxes()?;
     let data = film.media_data(&mut movie, bytes)?;
+    movie.tracks.iter_mut().for_each(Track::tidy_edits);
     let head = write::head(kind, &movie, data.len());
     let has = |medium| movie.tracks.iter().any(|track| track.medium == medium);
     let remains = [

@@ -5,7 +5,7 @@
 
 use super::{
     content::{Category, Names},
-    document::{Role, Step, Walk},
+    document::{KIND, Role, Step, Walk},
     file::Trouble,
     filter::Bytes,
     object::{Decimal, Dict, Object},
@@ -28,6 +28,8 @@ impl Walk<'_, '_> {
         let list = self.file.value(page, b"Annots")?;
         let mut drawn = Bytes::default();
         for annotation in list.items() {
+            // pages may share one list
+            self.file.work.member(KIND)?;
             let annotation = self.file.get(annotation)?;
             let Some(dict) = annotation.as_dict() else {
                 continue;
@@ -138,6 +140,10 @@ impl Walk<'_, '_> {
             return Ok(None);
         }
         let (across, up) = ((x1 - x0) / width, (y1 - y0) / height);
+        // what has no size is not seen, as the appearance of a signature that shows none
+        if Decimal::of(across).value() == 0. || Decimal::of(up).value() == 0. {
+            return Ok(None);
+        }
         Ok(Some((form, [across, 0., 0., up, x0 - least(xs) * across, y0 - least(ys) * up])))
     }
 

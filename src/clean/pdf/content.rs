@@ -97,6 +97,54 @@ struct Rewriter<'c, 'd, 'a, 'w> {
     /// For each open marked content, whether it is a hidden layer.
     marked: Vec<bool>,
     hidden: usize,
+    /// Where the path that is not painted yet lies in what is written, and whether it is to clip.
+    path: Vec<(usize, usize)>,
+    clips: bool,
+    /// What hidden content has set, and what it had set at each `q`.
+    held: Rc<Held>,
+    held_before: Vec<Rc<Held>>,
+}
+
+/// Operators of hidden content that set what visible content may still use; written when it does.
+#[derive(Clone, Default)]
+struct Held {
+    states: Vec<Setting>,
+    font: Vec<Setting>,
+    fill: Vec<Setting>,
+    stroke: Vec<Setting>,
+}
+
+type Setting = (Vec<u8>, Vec<Object>);
+
+/// Graphics states that are held; later ones mostly replace what earlier ones set.
+const MOST_HELD: usize = 16;
+
+impl Held {
+    fn is_empty(&self) -> bool {
+        [&self.states, &self.font, &self.fill, &self.stroke].into_iter().all(Vec::is_empty)
+    }
+
+    /// The colour that an operator sets, and whether it sets the space too.
+    fn colour(&mut self, operator: &[u8]) -> Option<(&mut Vec<Setting>, bool)> {
+        Some(match operator {
+            b"cs" | b"g" | b"rg" | b"k" => (&mut self.fill, true),
+            b"sc" | b"scn" => (&mut self.fill, false),
+            b"CS" | b"G" | b"RG" | b"K" => (&mut self.stroke, true),
+            b"SC" | b"SCN" => (&mut self.stroke, false),
+            _ => return None,
+        })
+    }
+
+    /// Forgets what `operator` sets anew.
+    fn forget(&mut self, operator: &[u8]) {
+        if operator == b"Tf" {
+            self.font.clear();
+        } else if let Some((list, space)) = self.colour(operator) {
+            list.retain(|(known, _)| {
+                !space && !matches!(&**known, b"sc" | b"scn" | b"SC" | b"SCN")
+            });
+        }
+    }
 }
 
 impl<'a, 'w> Walk<'a, 'w> {
@@ -125,6 +173,10 @@ impl<'a, 'w> Walk<'a, 'w> {
             in_text: false,
             marked: Vec::new(),
             hidden: 0,
+            path: Vec::new(),
+            clips: false,
+            held: Rc::default(),
+            held_before: Vec::new(),
         };
         rewriter.run()?;
         Ok((rewriter.out, rewriter.names))
@@ -151,6 +203,8 @@ impl Rewriter<'_, '_, '_, '_> {
                 }
             }
         }
+        // nothing paints it any more
+        self.cut_path();
         if self.in_text {
             self.out.extend_from_slice(b"ET\n");
         }
@@ -161,13 +215,113 @@ impl Rewriter<'_, '_, '_, '_> {
     }
 
     fn operator(&mut self, operator: &[u8], operands: &[Object]) -> Step {
+        if self.hidden > 0 {
+            if self.hold(operator, operands) {
+                return Ok(());
+            }
+        } else {
+            self.release(operator)?;
+        }
+        let from = self.out.len();
+        self.operate(operator, operands)?;
+        match operator {
+            b"m" | b"l" | b"c" | b"v" | b"y" | b"re" | b"h" | b"W" | b"W*" => {
+                self.clips |= matches!(operator, b"W" | b"W*");
+                let to = self.out.len();
+                match self.path.last_mut() {
+                    Some((_, end)) if *end == from => *end = to,
+                    _ => self.path.push((from, to)),
+                }
+            }
+            _ if is_painting(operator) || operator == b"n" => {
+                if self.hidden > 0 && !self.clips {
+                    self.out.truncate(from);
+                    self.cut_path();
+                }
+                self.path.clear();
+                self.clips = false;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the path out of what is written; a path that is neither painted nor clips shows nothing.
+    fn cut_path(&mut self) {
+        let Some((first, _)) = self.path.first().copied() else {
+            return;
+        };
+        let (mut between, mut at) = (Bytes::default(), first);
+        for (from, to) in std::mem::take(&mut self.path) {
+            between.extend_from_slice(self.out.get(at..from).unwrap_or_default());
+            at = to;
+        }
+        between.extend_from_slice(self.out.get(at..).unwrap_or_default());
+        self.out.truncate(first);
+        self.out.extend_from_slice(&between);
+    }
+
+    /// Holds back what hidden content sets; whether `operator` is such.
+    fn hold(&mut self, operator: &[u8], operands: &[Object]) -> bool {
+        if !matches!(operator, b"gs" | b"Tf") && Held::default().colour(operator).is_none() {
+            return false;
+        }
+        let held = Rc::make_mut(&mut self.held);
+        held.forget(operator);
+        let list = match operator {
+            b"gs" => &mut held.states,
+            b"Tf" => &mut held.font,
+            _ => match held.colour(operator) {
+                Some((list, _)) => list,
+                None => return false,
+            },
+        };
+        if list.len() >= MOST_HELD {
+            list.remove(0);
+        }
+        list.push((operator.to_vec(), operands.to_vec()));
+        true
+    }
+
+    /// Writes what was held back and is used by a visible operator.
+    fn release(&mut self, operator: &[u8]) -> Step {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let mut held = Held::clone(&self.held);
+        held.forget(operator);
+        let paints = is_painting(operator)
+            || matches!(operator, b"sh" | b"Do" | b"Tj" | b"TJ" | b"'" | b"\"" | b"BI");
+        let sets =
+            matches!(operator, b"gs" | b"Tf" | b"w" | b"J" | b"j" | b"M" | b"d" | b"ri" | b"i");
+        let mut used = Vec::new();
+        if paints || sets {
+            used.append(&mut held.states);
+        }
+        if paints {
+            for list in [&mut held.font, &mut held.fill, &mut held.stroke] {
+                used.append(list);
+            }
+        } else if let Some((list, false)) = held.colour(operator) {
+            used.append(list);
+        }
+        self.held = Rc::new(held);
+        for (operator, operands) in used {
+            self.operate(&operator, &operands)?;
+        }
+        Ok(())
+    }
+
+    fn operate(&mut self, operator: &[u8], operands: &[Object]) -> Step {
         match operator {
             b"q" if self.saved < MOST_SAVED => {
                 self.saved += 1;
+                self.held_before.push(Rc::clone(&self.held));
                 self.plain(operator);
             }
             b"Q" if self.saved > 0 => {
                 self.saved -= 1;
+                self.held = self.held_before.pop().unwrap_or_default();
                 self.plain(operator);
             }
             b"BT" if !self.in_text => {
@@ -179,7 +333,7 @@ impl Rewriter<'_, '_, '_, '_> {
                 self.plain(operator);
             }
             b"h" | b"W" | b"W*" | b"n" | b"T*" => self.plain(operator),
-            b"S" | b"s" | b"f" | b"F" | b"f*" | b"B" | b"B*" | b"b" | b"b*" => {
+            _ if is_painting(operator) => {
                 let operator = if operator == b"F" { b"f" } else { operator };
                 self.plain(if self.hidden > 0 { b"n" } else { operator });
             }
@@ -410,6 +564,9 @@ impl Rewriter<'_, '_, '_, '_> {
         for (key, value) in pairs(items).0 {
             dict.set(long_key(&key), value);
         }
+        // each is counted before anything is done for it: it may be written in a few bytes
+        self.walk.file.work.member(crate::clean::Kind::Pdf)?;
+        let sized = dict.has(b"Width") && dict.has(b"Height");
         self.expand_space(&mut dict)?;
         if self.lexer.peek().is_some_and(is_space) {
             self.lexer.at += 1;
@@ -418,7 +575,7 @@ impl Rewriter<'_, '_, '_, '_> {
         let rest = self.lexer.rest();
         let len = match steps.first().map(|step| step.filter) {
             None => self.walk.image_len(&dict)?.map(|len| len.min(rest.len())),
-            Some(Filter::Flate) => {
+            Some(Filter::Flate) if sized => {
                 let most = usize::try_from(self.walk.file.work.inflatable()).unwrap_or(usize::MAX);
                 let inflated = inflate(rest, most);
                 self.walk
@@ -432,9 +589,9 @@ impl Rewriter<'_, '_, '_, '_> {
         let (len, after) = end_of_image(rest, len.unwrap_or(0));
         self.lexer.at += after;
         let data = rest.get(..len).unwrap_or_default();
-        if self.hidden == 0
-            && let Some(image) = self.walk.inline_image(&dict, data, &steps)?
-        {
+        if self.hidden == 0 && sized {
+            self.release(b"BI")?;
+            let image = self.walk.inline_image(&dict, data, &steps)?;
             let name = self.names.add(Category::XObject, image);
             self.named(&name, b"Do");
         }
@@ -465,6 +622,11 @@ impl Rewriter<'_, '_, '_, '_> {
         dict.set(b"ColorSpace", full);
         Ok(())
     }
+}
+
+/// Operators that paint a path.
+fn is_painting(operator: &[u8]) -> bool {
+    matches!(operator, b"S" | b"s" | b"f" | b"F" | b"f*" | b"B" | b"B*" | b"b" | b"b*")
 }
 
 /// Where an inline image's data ends and where its `EI` does, beginning to look at `from`.

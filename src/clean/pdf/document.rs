@@ -8,6 +8,7 @@ use std::{
 use super::{
     content::Names,
     file::{File, Trouble, is_linearised},
+    font::Program,
     layers::Layers,
     object::{Decimal, Dict, Object},
     writer::Writer,
@@ -63,7 +64,7 @@ pub(super) struct Walk<'a, 'w> {
     found: BTreeSet<Found>,
     known: HashMap<(u32, Role, usize), u32>,
     /// Font programs that are written, by their old number and whether glyphs are found by name.
-    pub(super) programs: HashMap<(u32, bool), (&'static [u8], u32)>,
+    pub(super) programs: HashMap<(u32, bool), Program>,
     jobs: VecDeque<Job>,
 }
 
@@ -275,6 +276,8 @@ impl<'a, 'w> Walk<'a, 'w> {
         let mut pages = Vec::new();
         let mut seen = HashSet::new();
         let mut open = vec![(root.clone(), Inherited::default())];
+        let most = self.file.work.limits().parts as usize;
+        let mut opened = 0_usize;
         while let Some((node, mut inherited)) = open.pop() {
             if let Object::Ref(number) = node
                 && !seen.insert(number)
@@ -300,11 +303,13 @@ impl<'a, 'w> Walk<'a, 'w> {
                 && !dict.get(b"Type").is_name(b"Page")
             {
                 self.file.work.member(KIND)?;
+                // nodes may share one list
+                opened = opened.saturating_add(kids.len());
+                if opened > most {
+                    return Err(Refusal::TooLarge { kind: KIND }.into());
+                }
                 for kid in kids.iter().rev() {
                     open.push((kid.clone(), inherited.clone()));
-                }
-                if open.len() > self.file.work.limits().parts as usize {
-                    return Err(Refusal::TooLarge { kind: KIND }.into());
                 }
                 continue;
             }
@@ -365,6 +370,8 @@ impl<'a, 'w> Walk<'a, 'w> {
         };
         let mut whole = super::filter::Bytes::default();
         for part in list {
+            // pages may share one list
+            self.file.work.member(KIND)?;
             if let Object::Stream(stream) = self.file.get(part)? {
                 self.metadata(&stream.dict)?;
                 let bytes = self.file.decoded(&stream)?;
@@ -409,7 +416,12 @@ impl<'a, 'w> Walk<'a, 'w> {
         }
         let packet = self.file.value(dict, b"Metadata");
         if let Ok(Object::Stream(stream)) = packet {
-            let bytes = self.file.decoded(&stream).unwrap_or_default();
+            let bytes = match self.file.decoded(&stream) {
+                Err(Trouble::Refused(refusal @ Refusal::TooLarge { .. })) => {
+                    return Err(refusal.into());
+                }
+                bytes => bytes.unwrap_or_default(),
+            };
             self.find_all(traces::xmp(&bytes));
             if memchr::memmem::find(&bytes, b"pdf:Producer").is_some() {
                 self.find(Found::Software);

@@ -23,6 +23,8 @@ const KIND: Kind = Kind::Pdf;
 const MOST_FILTERS: usize = 8;
 /// The most revisions that are followed.
 const MOST_REVISIONS: usize = 4096;
+/// Objects that are needed to read one: a stream's length, which may lie in an object stream, whose length and so on.
+const MOST_OPEN: usize = 64;
 
 /// Why an object or a file was not taken.
 #[derive(Debug)]
@@ -129,8 +131,8 @@ impl<'a, 'w> File<'a, 'w> {
 
     fn spend(&mut self, bytes: usize) -> Result<(), Refusal> {
         let left = self.bytes_left.checked_sub(bytes);
-        self.bytes_left = left.ok_or(Refusal::TooLarge { kind: KIND })?;
-        Ok(())
+        self.bytes_left = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(Refusal::TooLarge { kind: KIND })
     }
 
     /// Numbers of objects that the file uses.
@@ -268,10 +270,7 @@ impl<'a, 'w> File<'a, 'w> {
             let Some((number, at)) = self.header_before(found) else {
                 continue;
             };
-            let Ok((object, _)) = self.parse(found + 3) else {
-                if self.left == 0 || self.bytes_left < self.data.len() {
-                    return Err(Refusal::TooLarge { kind: KIND }.into());
-                }
+            let Some(object) = self.found_at(found + 3)? else {
                 continue;
             };
             self.places.insert(number, Place::At(at));
@@ -284,12 +283,19 @@ impl<'a, 'w> File<'a, 'w> {
             match dict.get(b"Type").as_name() {
                 Some(b"Catalog") if dict.has(b"Pages") => catalog = Some(Object::Ref(number)),
                 Some(b"XRef") => self.newer_trailer(dict),
-                Some(b"ObjStm") if self.packed_at(number, at).is_ok() => {}
+                // what is broken may be another's, or no longer in use
+                Some(b"ObjStm") => {
+                    if let Err(Trouble::Refused(refusal @ Refusal::TooLarge { .. })) =
+                        self.packed_at(number, at)
+                    {
+                        return Err(refusal.into());
+                    }
+                }
                 _ => {}
             }
         }
         for found in memmem::find_iter(self.data, b"trailer") {
-            if let Ok((object, _)) = self.parse(found + 7)
+            if let Some(object) = self.found_at(found + 7)?
                 && let Some(dict) = object.as_dict()
             {
                 self.newer_trailer(dict);
@@ -304,6 +310,17 @@ impl<'a, 'w> File<'a, 'w> {
             self.trailer.set(b"Root", catalog.ok_or(Refusal::Damaged { kind: KIND })?);
         }
         Ok(())
+    }
+
+    /// What is read at a place that was found by searching; none if that is no object.
+    fn found_at(&mut self, at: usize) -> Result<Option<Object>, Trouble> {
+        match self.parse(at) {
+            Ok((object, _)) => Ok(Some(object)),
+            Err(_) if self.left == 0 || self.bytes_left == 0 => {
+                Err(Refusal::TooLarge { kind: KIND }.into())
+            }
+            Err(_) => Ok(None),
+        }
     }
 
     fn newer_trailer(&mut self, dict: &Dict) {
@@ -385,6 +402,9 @@ impl<'a, 'w> File<'a, 'w> {
         let place = self.places.get(&number).copied().unwrap_or(Place::Free);
         if place == Place::Free || !self.open.insert(number) {
             return Ok(Object::Null);
+        }
+        if self.open.len() > MOST_OPEN {
+            return Err(Refusal::TooLarge { kind: KIND }.into());
         }
         let object = self.load_from(number, place);
         self.open.remove(&number);

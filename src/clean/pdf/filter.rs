@@ -48,6 +48,13 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// Whether it gives bytes, and does not itself say how large the picture is.
+    pub(super) const fn gives_bytes(self) -> bool {
+        matches!(self, Self::Flate | Self::Lzw | Self::Ascii85 | Self::AsciiHex | Self::RunLength)
+    }
+}
+
 /// One filter with its parameters, all references in them resolved.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
@@ -89,7 +96,7 @@ pub(super) struct Inflated {
 pub(super) fn inflate(data: &[u8], most: usize) -> Inflated {
     let most = most.saturating_add(1);
     let mut inflater = Decompress::new(true);
-    let mut bytes = Zeroizing::new(Vec::with_capacity((data.len() * 4).clamp(1 << 10, 1 << 24)));
+    let mut bytes = Zeroizing::new(Vec::with_capacity((data.len() * 4).clamp(1 << 10, 1 << 16)));
     let mut taken = 0;
     loop {
         if bytes.capacity() == bytes.len() {

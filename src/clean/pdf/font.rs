@@ -7,6 +7,7 @@
 //! | names of other fonts | the family, if it is one that viewers know, with bold and italic; otherwise a standard font |
 //! | font programs | see [`sfnt`], [`type1`] and [`cff`] |
 //! | glyphs' names in encodings | kept if they look like names of glyphs; Type 3 glyphs are numbered |
+//! | programs that cannot be read, multiple masters | left out where another font has the same characters, otherwise refused |
 //! | CMaps | written anew, with ranges and nothing else |
 //!
 //! Not detected: identity in the shapes of glyphs, in what a font's hinting programs compute, or in which glyphs a
@@ -26,6 +27,19 @@ use super::{
     object::{Dict, Object, Stream},
 };
 use crate::clean::{Found, Refusal};
+
+/// A descriptor's flag (table 121): the font has characters of its own.
+const SYMBOLIC: u32 = 4;
+
+/// A descriptor's font program.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Program {
+    None,
+    /// There is one, which cannot be read or says more than is read here.
+    Broken,
+    /// It is written, with this key of the descriptor and under this number.
+    Written(&'static [u8], u32),
+}
 
 impl Walk<'_, '_> {
     pub(super) fn font(&mut self, number: u32, object: &Object, context: &Rc<Dict>) -> Step {
@@ -60,9 +74,13 @@ impl Walk<'_, '_> {
         self.plain_keys(from, dict, &[b"FirstChar", b"LastChar", b"Widths"])?;
         let truetype = dict.get(b"Subtype").is_name(b"TrueType");
         let descriptor = self.file.value(from, b"FontDescriptor")?;
-        let name = self.font_name(from, &descriptor)?;
+        let program = self.program_of(&descriptor, truetype)?;
+        if program == Program::Broken && !self.has_usual_codes(from, &descriptor)? {
+            return Err(Refusal::Damaged { kind: KIND }.into());
+        }
+        let name = self.font_name(from, &descriptor, program)?;
         dict.set(b"BaseFont", name.clone());
-        dict.set(b"FontDescriptor", self.descriptor(&descriptor, name, truetype)?);
+        dict.set(b"FontDescriptor", self.descriptor(&descriptor, name, program)?);
         let encoding = self.encoding(from, None)?;
         dict.set(b"Encoding", encoding);
         Ok(())
@@ -106,10 +124,15 @@ impl Walk<'_, '_> {
             _ => {}
         }
         let descriptor = self.file.value(from, b"FontDescriptor")?;
-        let name = self.font_name(from, &descriptor)?;
+        let program = self.program_of(&descriptor, false)?;
+        if program == Program::Broken {
+            // its glyphs have numbers that no other font has
+            return Err(Refusal::Damaged { kind: KIND }.into());
+        }
+        let name = self.font_name(from, &descriptor, program)?;
         dict.set(b"BaseFont", name.clone());
         inner.set(b"BaseFont", name.clone());
-        inner.set(b"FontDescriptor", self.descriptor(&descriptor, name, false)?);
+        inner.set(b"FontDescriptor", self.descriptor(&descriptor, name, program)?);
         let target = self.out.number();
         self.out.put(target, &inner.object())?;
         dict.set(b"DescendantFonts", Object::array(vec![Object::Ref(target)]));
@@ -226,18 +249,52 @@ impl Walk<'_, '_> {
         Ok(dict.object())
     }
 
-    /// One name for all embedded fonts; for others one that a viewer finds a font by.
-    fn font_name(&mut self, font: &Dict, descriptor: &Object) -> Result<Object, Trouble> {
-        let name = self.file.value(font, b"BaseFont")?;
-        let mut flags = 0;
-        if let Some(descriptor) = descriptor.as_dict() {
-            flags = self.file.value(descriptor, b"Flags")?.as_u32().unwrap_or(0);
-            for key in [b"FontFile".as_slice(), b"FontFile2", b"FontFile3"] {
-                if matches!(self.file.value(descriptor, key)?, Object::Stream(_)) {
-                    return Ok(Object::name(name::EMBEDDED));
+    /// What a descriptor's font program is, written if it can be.
+    fn program_of(&mut self, descriptor: &Object, by_name: bool) -> Result<Program, Trouble> {
+        let Some(descriptor) = descriptor.as_dict() else {
+            return Ok(Program::None);
+        };
+        let mut program = Program::None;
+        for key in [b"FontFile".as_slice(), b"FontFile2", b"FontFile3"] {
+            let reference = descriptor.get(key).clone();
+            if let Object::Stream(stream) = self.file.get(&reference)? {
+                match self.font_program(&reference, &stream, by_name)? {
+                    // no viewer can use it either
+                    Program::None => {}
+                    Program::Broken => program = Program::Broken,
+                    written @ Program::Written(..) => return Ok(written),
                 }
             }
         }
+        Ok(program)
+    }
+
+    /// Whether a font's codes mean what they mean in any font, so that another can stand for it.
+    fn has_usual_codes(&mut self, font: &Dict, descriptor: &Object) -> Result<bool, Trouble> {
+        let flags = match descriptor.as_dict() {
+            Some(descriptor) => self.file.value(descriptor, b"Flags")?.as_u32().unwrap_or(0),
+            None => 0,
+        };
+        let encoding = self.file.value(font, b"Encoding")?;
+        let named = encoding.as_name().is_some_and(name::is_encoding);
+        Ok(flags & SYMBOLIC == 0 && (named || encoding.as_dict().is_some()))
+    }
+
+    /// One name for all embedded fonts; for others one that a viewer finds a font by.
+    fn font_name(
+        &mut self,
+        font: &Dict,
+        descriptor: &Object,
+        program: Program,
+    ) -> Result<Object, Trouble> {
+        if matches!(program, Program::Written(..)) {
+            return Ok(Object::name(name::EMBEDDED));
+        }
+        let name = self.file.value(font, b"BaseFont")?;
+        let flags = match descriptor.as_dict() {
+            Some(descriptor) => self.file.value(descriptor, b"Flags")?.as_u32().unwrap_or(0),
+            None => 0,
+        };
         Ok(Object::name(&name::substitute(name.as_name().unwrap_or_default(), flags)))
     }
 
@@ -246,7 +303,7 @@ impl Walk<'_, '_> {
         &mut self,
         descriptor: &Object,
         name: Object,
-        by_name: bool,
+        program: Program,
     ) -> Result<Object, Trouble> {
         let Some(from) = descriptor.as_dict() else {
             return Ok(Object::Null);
@@ -272,34 +329,25 @@ impl Walk<'_, '_> {
             b"FontWeight",
         ];
         self.plain_keys(from, &mut dict, &keys)?;
-        for key in [b"FontFile".as_slice(), b"FontFile2", b"FontFile3"] {
-            let program = from.get(key).clone();
-            let Object::Stream(stream) = self.file.get(&program)? else {
-                continue;
-            };
-            let Some((key, number)) = self.font_program(&program, &stream, by_name)? else {
-                // no viewer can use it either
-                continue;
-            };
+        if let Program::Written(key, number) = program {
             dict.set(key, Object::Ref(number));
-            break;
         }
         let target = self.out.number();
         self.out.put(target, &dict.object())?;
         Ok(Object::Ref(target))
     }
 
-    /// Writes a font program: the descriptor's key for it, and its number. None if it is none.
+    /// Writes a font program, unless it is of no format that viewers know, or broken.
     fn font_program(
         &mut self,
         reference: &Object,
         stream: &Stream,
         by_name: bool,
-    ) -> Result<Option<(&'static [u8], u32)>, Trouble> {
+    ) -> Result<Program, Trouble> {
         let source =
             if let Object::Ref(number) = reference { Some((*number, by_name)) } else { None };
         if let Some(known) = source.and_then(|source| self.programs.get(&source)) {
-            return Ok(Some(*known));
+            return Ok(*known);
         }
         self.metadata(&stream.dict)?;
         let data = self.file.decoded(stream)?;
@@ -329,18 +377,24 @@ impl Walk<'_, '_> {
                 dict.set(b"Subtype", Object::name(kind));
                 (b"FontFile3", font.map(|font| font.program))
             }
-            _ => return Ok(None),
+            _ => return Ok(Program::None),
         };
-        let program = program.ok_or(Refusal::Damaged { kind: KIND })?;
+        let Some(program) = program else {
+            self.find(Found::Other);
+            if let Some(source) = source {
+                self.programs.insert(source, Program::Broken);
+            }
+            return Ok(Program::Broken);
+        };
         if *program != *data {
             self.find(Found::Other);
         }
         let number = self.out.number();
         self.out.put_deflated(number, dict, &program)?;
         if let Some(source) = source {
-            self.programs.insert(source, (key, number));
+            self.programs.insert(source, Program::Written(key, number));
         }
-        Ok(Some((key, number)))
+        Ok(Program::Written(key, number))
     }
 
     pub(super) fn cmap(&mut self, number: u32, object: &Object) -> Step {

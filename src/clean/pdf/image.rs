@@ -46,14 +46,10 @@ impl Walk<'_, '_> {
         dict: &Dict,
         data: &[u8],
         steps: &[Coding],
-    ) -> Result<Option<Object>, Trouble> {
-        if !dict.has(b"Width") || !dict.has(b"Height") {
-            return Ok(None);
-        }
-        self.file.work.member(KIND)?;
+    ) -> Result<Object, Trouble> {
         let number = self.out.number();
         self.picture(number, dict, data, None, steps, Role::Image)?;
-        Ok(Some(Object::Ref(number)))
+        Ok(Object::Ref(number))
     }
 
     fn picture(
@@ -65,12 +61,15 @@ impl Walk<'_, '_> {
         steps: &[Coding],
         role: Role,
     ) -> Step {
-        let mut dict = self.image_dict(from, role)?;
         let len = self.image_len(from)?;
         let (last, before) = match steps.split_last() {
             Some((last, before)) => (Some(last), before),
             None => (None, steps),
         };
+        if len.is_none() && last.is_none_or(|last| last.filter.gives_bytes()) {
+            return self.unknown(number, from, role);
+        }
+        let mut dict = self.image_dict(from, role)?;
         let mut undone: Option<Bytes> = None;
         for step in before {
             let data = undone.as_deref().map_or(raw, Vec::as_slice);
@@ -139,6 +138,32 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
+    /// In place of a picture without a size, or without a space: which of its bytes are shown cannot be told, and
+    /// viewers show none. An image of one sample, which paints nothing or masks nothing.
+    fn unknown(&mut self, number: u32, from: &Dict, role: Role) -> Step {
+        self.find(Found::Other);
+        let mut dict = Dict::default();
+        dict.set(b"Type", Object::name(b"XObject"));
+        dict.set(b"Subtype", Object::name(b"Image"));
+        for key in [b"Width".as_slice(), b"Height"] {
+            dict.set(key, Object::int(1));
+        }
+        let soft = role == Role::SoftMask;
+        let stencil = !soft || self.file.value(from, b"ImageMask")? == Object::Bool(true);
+        dict.set(b"BitsPerComponent", Object::int(if stencil { 1 } else { 8 }));
+        if stencil {
+            dict.set(b"ImageMask", Object::Bool(true));
+        } else {
+            dict.set(b"ColorSpace", Object::name(b"DeviceGray"));
+        }
+        let sample = match (soft, stencil) {
+            (true, true) => 0,
+            (true, false) => 0xff,
+            (false, _) => 0x80,
+        };
+        Ok(self.out.put_deflated(number, dict, &[sample])?)
+    }
+
     /// Flate data that gives the picture and nothing more stays as it is.
     fn deflated(
         &mut self,
@@ -160,7 +185,8 @@ impl Walk<'_, '_> {
                     .is_some_and(|len| inflated.bytes.len() <= len)
                     && rows_are_plain(&coding.parameters, &inflated.bytes)
             }
-            (None, _) => true,
+            // see `unknown`
+            (None, _) => false,
         };
         if let Some(taken) = inflated.ended.filter(|_| whole) {
             dict.set(b"Filter", Object::name(b"FlateDecode"));

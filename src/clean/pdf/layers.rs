@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use super::{
-    document::Walk,
+    document::{KIND, Walk},
     file::{File, Trouble},
     object::{Dict, Object},
 };
-use crate::clean::Found;
+use crate::clean::{Found, Refusal};
 
 /// Which layers are hidden.
 #[derive(Default)]
@@ -16,7 +16,12 @@ pub(super) struct Layers {
     base_hidden: bool,
     shown: HashSet<u32>,
     hidden: HashSet<u32>,
+    /// How many groups and operands of membership dictionaries have been looked at: expressions may share their parts.
+    asked: usize,
 }
+
+/// Groups and operands that are looked at in one document.
+const MOST_ASKED: usize = 1 << 20;
 
 impl Layers {
     /// Reads the default configuration.
@@ -35,6 +40,14 @@ impl Layers {
             }
         }
         Ok(layers)
+    }
+
+    const fn ask(&mut self, count: usize) -> Result<(), Refusal> {
+        self.asked = self.asked.saturating_add(count);
+        if self.asked > MOST_ASKED {
+            return Err(Refusal::TooLarge { kind: KIND });
+        }
+        Ok(())
     }
 
     fn shows(&self, group: u32) -> bool {
@@ -76,6 +89,7 @@ impl Walk<'_, '_> {
             Object::Array(groups) => groups.to_vec(),
             _ => Vec::new(),
         };
+        self.layers.ask(groups.len())?;
         let mut shown = groups.iter().filter_map(|group| match group {
             Object::Ref(number) => Some(self.layers.shows(*number)),
             _ => None,
@@ -98,10 +112,12 @@ impl Walk<'_, '_> {
         };
         let mut values = Vec::new();
         for operand in operands.iter().take(64) {
-            let resolved = self.file.get(operand)?;
-            values.push(match resolved {
-                Object::Array(_) => self.expression(&resolved, depth)?,
-                _ => self.visible(operand)?,
+            self.layers.ask(1)?;
+            // what is no expression is a group; a membership dictionary may not be here
+            values.push(match (self.file.get(operand)?, operand) {
+                (resolved @ Object::Array(_), _) => self.expression(&resolved, depth)?,
+                (Object::Dict(_), Object::Ref(number)) => self.layers.shows(*number),
+                _ => true,
             });
         }
         let mut values = values.into_iter();

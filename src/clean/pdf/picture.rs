@@ -26,6 +26,7 @@ pub(super) fn jpx(data: &[u8]) -> Option<Picture> {
 /// tell how samples become colours, without profiles.
 fn boxes(data: &[u8], depth: u32, out: &mut Bytes, found: &mut Vec<Found>) -> Option<()> {
     let mut rest = data;
+    let mut seen = Vec::new();
     while let Some((head, body)) = rest.split_at_checked(8) {
         let (length, name) = head.split_at(4);
         let length = length.iter().fold(0_usize, |length, byte| length << 8 | usize::from(*byte));
@@ -40,6 +41,10 @@ fn boxes(data: &[u8], depth: u32, out: &mut Bytes, found: &mut Vec<Found>) -> Op
             _ => body.split_at_checked(length.checked_sub(8)?).unwrap_or((body, &[])),
         };
         rest = after;
+        if depth > 0 && seen.contains(&name) {
+            found.push(Found::Other);
+            continue;
+        }
         match (depth, name) {
             (0, b"jP  ") => put(out, name, b"\r\n\x87\n"),
             (0, b"ftyp") => put(out, name, b"jp2 \0\0\0\0jp2 "),
@@ -53,9 +58,13 @@ fn boxes(data: &[u8], depth: u32, out: &mut Bytes, found: &mut Vec<Found>) -> Op
                 // what follows the picture is another's
                 return Some(());
             }
-            (1, b"ihdr" | b"bpcc" | b"pclr" | b"cmap" | b"cdef") => put(out, name, body),
+            (1, b"ihdr" | b"bpcc" | b"pclr" | b"cmap" | b"cdef") => {
+                seen.push(name);
+                put(out, name, header_box(name, body)?);
+            }
             (1, b"colr") => match body {
                 [1, _, _, space @ ..] if space.len() >= 4 => {
+                    seen.push(name);
                     put(out, name, &[&[1, 0, 0], space.get(..4)?].concat());
                 }
                 _ => found.push(Found::ColourProfile),
@@ -64,6 +73,28 @@ fn boxes(data: &[u8], depth: u32, out: &mut Bytes, found: &mut Vec<Found>) -> Op
         }
     }
     Some(())
+}
+
+/// As much of a header's box as it says that it has.
+fn header_box<'a>(name: &[u8], body: &'a [u8]) -> Option<&'a [u8]> {
+    let short = |at: usize| -> Option<usize> {
+        Some(usize::from(u16::from_be_bytes(*body.get(at..)?.first_chunk()?)))
+    };
+    let len = match name {
+        b"ihdr" => 14,
+        b"pclr" => {
+            let columns = usize::from(*body.get(2)?);
+            let depths = body.get(3..3 + columns)?;
+            let entry: usize =
+                depths.iter().map(|depth| (usize::from(depth & 0x7f) + 1).div_ceil(8)).sum();
+            3 + columns + short(0)?.checked_mul(entry)?
+        }
+        b"cdef" => 2 + short(0)? * 6,
+        // one for each channel, of which pictures have four
+        b"cmap" => body.len().min(4 * 8) & !3,
+        _ => body.len().min(8),
+    };
+    body.get(..len)
 }
 
 fn put(out: &mut Bytes, name: &[u8], body: &[u8]) {
@@ -85,8 +116,10 @@ fn codestream(data: &[u8], found: &mut Vec<Found>) -> Option<Bytes> {
         let segment = 2 + usize::from(u16::from_be_bytes([high, low]));
         let (segment, after) = rest.split_at_checked(segment)?;
         match code {
-            // SIZ, COD, COC, QCD, QCC, RGN, POC, TLM, PLM, PPM, CRG, CAP and CPF
-            0x50..=0x53 | 0x55 | 0x57 | 0x59 | 0x5c..=0x60 | 0x63 => out.extend_from_slice(segment),
+            // lengths of tile-parts, which may change
+            0x55 => {}
+            // SIZ, COD, COC, QCD, QCC, RGN, POC, PLM, PPM, CRG, CAP and CPF
+            0x50..=0x53 | 0x57 | 0x59 | 0x5c..=0x60 | 0x63 => out.extend_from_slice(segment),
             0x64 => found.push(Found::Comment),
             _ => found.push(Found::Other),
         }
@@ -96,7 +129,7 @@ fn codestream(data: &[u8], found: &mut Vec<Found>) -> Option<Bytes> {
 }
 
 /// Tile-parts, each with a header of its own up to SOD. Their lengths (Psot) change where a comment is taken out, so TLM
-/// would not fit; a file with both is not taken apart but refused.
+/// is left out. Coded data has no marker above FF8F but SOP and EPH (B.10.1): at EOC everything ends, whatever Psot says.
 fn tiles(mut rest: &[u8], mut out: Bytes, found: &mut Vec<Found>) -> Option<Bytes> {
     while let [0xff, 0x90, 0, 10, _, _, a, b, c, d, ..] = *rest {
         let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
@@ -111,19 +144,26 @@ fn tiles(mut rest: &[u8], mut out: Bytes, found: &mut Vec<Found>) -> Option<Byte
             }
             let segment = 2 + usize::from(u16::from_be_bytes([high, low]));
             let (segment, later) = header.split_at_checked(segment)?;
-            if code == 0x64 {
-                found.push(Found::Comment);
-            } else {
-                out.extend_from_slice(segment);
+            match code {
+                // COD, COC, PLT, QCD, QCC, RGN, POC and PPT
+                0x52 | 0x53 | 0x58 | 0x5c..=0x5f | 0x61 => out.extend_from_slice(segment),
+                0x64 => found.push(Found::Comment),
+                _ => found.push(Found::Other),
             }
             header = later;
         }
-        out.extend_from_slice(header);
-        if length != rest.len() || after.starts_with(&[0xff]) {
-            let length = u32::try_from(out.len() - begin).ok()?.to_be_bytes();
-            for (index, byte) in length.into_iter().enumerate() {
-                *out.get_mut(begin + 6 + index)? = byte;
-            }
+        if !header.starts_with(&[0xff, 0x93]) {
+            return None;
+        }
+        let end = memchr::memmem::find(header, &[0xff, 0xd9]);
+        out.extend_from_slice(header.get(..end.unwrap_or(header.len()))?);
+        let length = u32::try_from(out.len() - begin).ok()?.to_be_bytes();
+        for (index, byte) in length.into_iter().enumerate() {
+            *out.get_mut(begin + 6 + index)? = byte;
+        }
+        if end.is_some() {
+            out.extend_from_slice(&[0xff, 0xd9]);
+            return Some(out);
         }
         rest = after;
     }
@@ -160,7 +200,14 @@ pub(super) fn jbig2(data: &[u8]) -> Option<Bytes> {
         let length = u32::from_be_bytes(*rest.get(head..)?.first_chunk()?);
         let end = match length {
             // a generic region of unknown length is the last of its picture
-            u32::MAX => rest.len(),
+            u32::MAX => {
+                // it ends with two bytes by its coding, and its count of rows (7.2.7)
+                let from = head.checked_add(4 + 17)?;
+                let mark: &[u8] = if *rest.get(from)? & 1 == 1 { &[0, 0] } else { &[0xff, 0xac] };
+                let coded = rest.get(from + 1..)?;
+                from + 1 + memchr::memmem::find(coded, mark)? + 2 + 4
+            }
+            .min(rest.len()),
             length => (head + 4).checked_add(usize::try_from(length).ok()?)?.min(rest.len()),
         };
         let (segment, after) = rest.split_at_checked(end)?;

@@ -164,7 +164,9 @@ impl Walk<'_, '_> {
         dict.set(b"ColorSpace", self.space(&space)?.unwrap_or_default());
         let function = from.get(b"Function").clone();
         dict.set(b"Function", self.functions(&function)?);
-        if let Object::Stream(stream) = object {
+        // of the other types a stream's data is not looked at
+        let mesh = matches!(dict.get(b"ShadingType").as_u32(), Some(4..=7));
+        if let (Object::Stream(stream), true) = (object, mesh) {
             let data = self.file.decoded(stream)?;
             self.out.put_deflated(number, dict, &data)?;
         } else {

@@ -2,6 +2,8 @@ use std::{collections::BTreeSet, io::Cursor, io::Read as _};
 
 use proptest::prelude::*;
 
+mod hostile;
+
 use super::filter::{deflate, inflate};
 use crate::clean::{CleanError, Found, Kind, Limits, Refusal};
 

@@ -43,6 +43,8 @@ const COMMENT: u8 = 0xfe;
 const APPLICATION: u8 = 0xff;
 /// How much of an extension is looked at to tell what it holds.
 const PEEK: usize = 64 << 10;
+/// The most bytes of all frames that are written anew, and so kept in memory: twenty thousand colour tables.
+const MOST_WRITTEN: u64 = 16 << 20;
 
 /// Plans the cleaned file.
 pub(in crate::clean) fn clean<R: Read + Seek>(
@@ -111,6 +113,8 @@ struct Gif<'a, 'b, R> {
     /// The graphic control extension that waits for its frame.
     control: Option<[u8; 4]>,
     frames: Pieces,
+    /// Bytes of `frames` that are written anew.
+    written: u64,
     count: u32,
     /// Whether any pixel could be shown.
     shows: bool,
@@ -136,6 +140,7 @@ impl<'a, 'b, R: Read + Seek> Gif<'a, 'b, R> {
             loops: None,
             control: None,
             frames: Pieces::default(),
+            written: 0,
             count: 0,
             shows: false,
         };
@@ -257,6 +262,7 @@ impl<'a, 'b, R: Read + Seek> Gif<'a, 'b, R> {
             colours.mark(data.used());
         }
         self.shows |= data.used().contains(&true);
+        let (before, copied) = (self.frames.len(), data.copied());
         self.write_control()?;
         let table = colours.as_ref().map_or(0, |colours| 0x80 | colours.size());
         let frames = &mut self.frames;
@@ -265,6 +271,10 @@ impl<'a, 'b, R: Read + Seek> Gif<'a, 'b, R> {
         frames.literal(&colours.map(Colours::seen).unwrap_or_default()).map_err(too_large)?;
         frames.literal(&[depth]).map_err(too_large)?;
         data.write(frames).map_err(too_large)?;
+        self.written += self.frames.len() - before - copied;
+        if self.written > MOST_WRITTEN {
+            return Err(Refusal::TooLarge { kind: Kind::Gif }.into());
+        }
         self.count += 1;
         Ok(if whole { Flow::On } else { Flow::End })
     }

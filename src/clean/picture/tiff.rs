@@ -10,7 +10,7 @@
 //! | EXIF, GPS, XMP, IPTC, Photoshop, ICC, GeoTIFF, private directories | dropped |
 //!
 //! What is not compressed is cut to the size of its rows, PackBits and LZW where they have filled them, deflate where
-//! its stream ends. Raw photos in TIFF's clothes (DNG, NEF, ARW, PEF, …) are refused as such: what their makers' fields
+//! its stream ends, also where FillOrder says that bits lie the other way round. LZW of before TIFF 6.0 is as GIF's. Raw photos in TIFF's clothes (DNG, NEF, ARW, PEF, …) are refused as such: what their makers' fields
 //! mean is known to the makers. Old JPEG (compression 6) is taken where the page is one whole JPEG stream, and becomes
 //! the JPEG of today (compression 7).
 //!
@@ -115,7 +115,11 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
                 Some((page, false)) => full.push(page),
                 Some((page, true)) => {
                     self.found.insert(Found::Preview);
-                    reduced = reduced.or(Some(page));
+                    if reduced.is_some() {
+                        self.left += page.held();
+                    } else {
+                        reduced = Some(page);
+                    }
                 }
                 // decoders end at a directory that they cannot read
                 None => {
@@ -124,8 +128,10 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
                 }
             }
         }
-        if full.is_empty() {
-            full.extend(reduced);
+        match reduced {
+            Some(reduced) if full.is_empty() => full.push(reduced),
+            Some(reduced) => self.left += reduced.held(),
+            None => {}
         }
         if full.is_empty() { Err(damaged()) } else { Ok(full) }
     }
@@ -149,6 +155,8 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
         for _ in 0..page.segments() {
             self.work.member(Kind::Tiff)?;
         }
+        // before the next page is read: a thousand may share one table in the file, and none does in memory
+        self.spend(page.held())?;
         Ok(Some((page, reduced)))
     }
 
@@ -219,7 +227,8 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
             }
             page.fields(self.file.order())
         };
-        self.spend(fields.iter().map(|field| field.outside() as u64).sum())?;
+        let outside: u64 = fields.iter().map(|field| field.outside() as u64).sum();
+        self.spend(outside.saturating_sub(page.held()))?;
         Ok((fields, data))
     }
 }

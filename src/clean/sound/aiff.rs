@@ -10,7 +10,7 @@
 //! | everything after the form | dropped |
 //!
 //! Compressed sound is taken as A-law, µ-law and IMA 4:1. A form or sound whose length is not told, as by a program that
-//! was stopped, goes on to the end of the file.
+//! was stopped, goes on to the end of the file, but for chunks that fill its end exactly.
 //!
 //! Not detected: bits below those that a sample has, when its size is not a whole number of bytes.
 
@@ -19,6 +19,7 @@ use std::{
     io::{Read, Seek},
 };
 
+use super::{behind::Chunks, tags};
 use crate::clean::{
     CleanError, Cleaned, Found, Kind, Refusal, Remains,
     input::Input,
@@ -28,6 +29,15 @@ use crate::clean::{
 
 /// The one version of AIFF-C, as a time in 1990.
 const VERSION: [u8; 4] = 0xa280_5140_u32.to_be_bytes();
+/// Chunks that programs put behind the sound.
+const BEHIND: Chunks = Chunks {
+    kind: Kind::Aiff,
+    names: &[
+        b"COMM", b"FVER", b"NAME", b"AUTH", b"(c) ", b"ANNO", b"COMT", b"ID3 ", b"APPL", b"MARK",
+        b"INST", b"MIDI", b"AESD", b"SAXL", b"CHAN", b"FLLR",
+    ],
+    size: u32::from_be_bytes,
+};
 /// The largest sample rate.
 const MOST_RATE: u64 = 1 << 22;
 
@@ -68,7 +78,7 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
             found.insert(Found::Trailing);
             break;
         };
-        let size = u64::from(u32::from_be_bytes(size));
+        let mut size = u64::from(u32::from_be_bytes(size));
         let start = input.position();
         match &name {
             b"COMM" if common.is_none() => {
@@ -86,7 +96,9 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
             b"SSND" if sound.is_none() => {
                 let offset = input.take::<4>()?.ok_or_else(damaged)?;
                 let from = start + 8 + u64::from(u32::from_be_bytes(offset));
-                sound = Some((from, input.len().min(start + size).max(from)));
+                let to = sound_end(input, start, size, &mut found)?;
+                sound = Some((from, to.max(from)));
+                size = to.saturating_sub(start);
             }
             b"FVER" => {}
             _ => {
@@ -113,6 +125,21 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
     let pieces = written(&common, sound.0, u64::from(common.frames) * block);
     let pieces = pieces.map_err(|_| Refusal::TooLarge { kind })?;
     Ok(Cleaned::new(kind, found, [Remains::Sound], pieces))
+}
+
+/// Where the sound ends whose chunk's payload begins at `start`: what it says, if that is something and within the file.
+fn sound_end<R: Read + Seek>(
+    input: &mut Input<'_, R>,
+    start: u64,
+    size: u64,
+    found: &mut BTreeSet<Found>,
+) -> Result<u64, CleanError> {
+    let (said, all) = (start + size, input.len());
+    if size != 0 && said <= all {
+        return Ok(said);
+    }
+    let end = tags::before_trailing(input, start, all, found)?;
+    Ok(BEHIND.find(input, start, end)?.unwrap_or(end))
 }
 
 /// What a chunk that is left out is reported as.
@@ -289,6 +316,16 @@ mod tests {
         let at = file.len() - 18;
         file[at..at + 4].fill(0xff);
         assert_eq!(cleaned(&file).unwrap().0, bare());
+        file[at..at + 4].fill(0);
+        assert_eq!(cleaned(&file).unwrap().0, bare());
+        // chunks behind the sound, and a tag, are no samples
+        for name in [b"ID3 ", b"ANNO", b"APPL"] {
+            let behind = [chunk(name, b"CANARY-8d1f"), chunk(b"NAME", b"CANARY-8d1f")].concat();
+            let mut tag = b"TAGCANARY-8d1f".to_vec();
+            tag.resize(128, 0);
+            let file = [&file, &behind, &tag].map(Vec::as_slice).concat();
+            assert_eq!(cleaned(&file).unwrap().0, bare());
+        }
     }
 
     #[test]

@@ -45,6 +45,14 @@ impl<const POLY: u32> Crc<POLY> {
         self.0 = crc;
     }
 
+    /// The same with the highest `count` bits of `byte`, at most 8.
+    pub(super) fn update_bits(&mut self, byte: u8, count: usize) {
+        for bit in (0..8).rev().take(count) {
+            let carry = self.0 >> 31 ^ u32::from(byte >> bit & 1);
+            self.0 = (self.0 << 1) ^ (POLY * carry);
+        }
+    }
+
     /// The checksum, in the highest bits.
     pub(super) const fn value(self) -> u32 {
         self.0
@@ -98,6 +106,10 @@ mod tests {
     fn known_values() {
         // the catalogue's check values: CRC-16/UMTS, CRC-8/SMBUS, and CRC-32/MPEG-2 without its beginning
         assert_eq!(FrameCrc::of(b"123456789").value() >> 16, 0xfee8);
+        let mut bits = FrameCrc::of(b"12345678");
+        bits.update_bits(b'9', 3);
+        bits.update_bits(b'9' << 3, 5);
+        assert_eq!(bits.value() >> 16, 0xfee8);
         assert_eq!(HeaderCrc::of(b"123456789").value() >> 24, 0xf4);
         assert_eq!(PageCrc::of(b"123456789").value(), 0x89a1_897f);
     }

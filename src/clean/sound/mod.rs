@@ -2,6 +2,7 @@
 
 pub(super) mod aiff;
 pub(super) mod amr;
+mod behind;
 mod comments;
 mod crc;
 pub(super) mod flac;

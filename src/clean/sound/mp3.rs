@@ -5,6 +5,7 @@
 //! | ID3 1 and 2, APE and Lyrics3 tags, before, between and behind the frames | dropped |
 //! | a first frame of Xing's, LAME's or Fraunhofer's | written anew: constant rate or not, how many frames and bytes, where to seek, and the samples that a player leaves out at both ends; a name without a version, its checksum |
 //! | frames | copied |
+//! | a frame's checksum | computed, where it is wrong |
 //! | bytes in frames of layer III that are no main data | zeros, where they are not: LAME writes its name there |
 //! | everything between frames and behind the last | dropped |
 //!
@@ -19,6 +20,7 @@
 //! hides in the code words themselves. The samples that an MP3PRO file hides in such bytes are lost: it plays as any
 //! other MP3.
 
+mod checksum;
 mod header;
 mod info;
 
@@ -189,7 +191,7 @@ fn too_many(_: TooManyPieces) -> CleanError {
 /// The header of the frame that `window` begins with, and whether it follows `before` as it should.
 fn frame_begins(window: &[u8], before: Option<Header>) -> Option<(Header, bool)> {
     let header = Header::read(window).filter(|header| !header.is_free())?;
-    let side = if header.is_layer3() { header.body() } else { 4 };
+    let side = if header.is_layer3() { header.body() } else { checksum::PLACE.end };
     if before.is_some_and(|before| before.like(header)) {
         return (window.len() >= side).then_some((header, true));
     }
@@ -232,6 +234,23 @@ struct Frame {
     body: u64,
     end: u64,
     main: u64,
+    /// The checksum that takes the place of a wrong one.
+    checksum: Option<[u8; 2]>,
+}
+
+impl Frame {
+    /// Copies it from where all is `decided` to `to`, which does not lie in its header.
+    fn copy(&self, pieces: &mut Pieces, decided: u64, to: u64) -> Result<(), TooManyPieces> {
+        let mut from = decided.max(self.start);
+        if let Some(checksum) = self.checksum
+            && from == self.start
+        {
+            pieces.copy(from, from + checksum::PLACE.start as u64)?;
+            pieces.literal(&checksum)?;
+            from += checksum::PLACE.end as u64;
+        }
+        pieces.copy(from, to)
+    }
 }
 
 impl Frames {
@@ -245,9 +264,15 @@ impl Frames {
     ) -> Result<(), TooManyPieces> {
         let main = header.is_layer3().then(|| header.main_data(frame)).flatten();
         let end = start + frame.len() as u64;
+        let checksum = checksum::of(header, frame)
+            .filter(|checksum| frame.get(checksum::PLACE) != Some(checksum.as_slice()));
+        if checksum.is_some() {
+            found.insert(Found::Other);
+        }
         let Some(main) = main else {
             self.end(found)?;
-            return self.pieces.copy(start, end);
+            let frame = Frame { start, body: end, end, main: 0, checksum };
+            return frame.copy(&mut self.pieces, start, end);
         };
         let here = self.before + self.recent.len() as u64;
         let from = here.saturating_sub(main.begin);
@@ -255,7 +280,8 @@ impl Frames {
         self.retire(from)?;
         let body = frame.get(header.body()..).unwrap_or_default();
         self.recent.extend_from_slice(body);
-        self.waiting.push_back(Frame { start, body: end - body.len() as u64, end, main: here });
+        let body_at = end - body.len() as u64;
+        self.waiting.push_back(Frame { start, body: body_at, end, main: here, checksum });
         // a frame that wants more than there is breaks off
         let all = here + body.len() as u64;
         self.used = self.used.max(from.saturating_add(main.bytes).min(all));
@@ -291,11 +317,11 @@ impl Frames {
             let zeros = to.saturating_sub(from);
             if zeros > 0 {
                 let place = frame.body + (from - frame.main);
-                self.pieces.copy(self.decided.max(frame.start), place)?;
+                frame.copy(&mut self.pieces, self.decided, place)?;
                 self.pieces.zeros(zeros)?;
                 self.decided = place + zeros;
             } else if end <= from {
-                self.pieces.copy(self.decided.max(frame.start), frame.end)?;
+                frame.copy(&mut self.pieces, self.decided, frame.end)?;
                 self.decided = self.decided.max(frame.end);
             }
         }
@@ -308,7 +334,7 @@ impl Frames {
             if frame.main + (frame.end - frame.body) > next {
                 break;
             }
-            self.pieces.copy(self.decided.max(frame.start), frame.end)?;
+            frame.copy(&mut self.pieces, self.decided, frame.end)?;
             self.decided = self.decided.max(frame.end);
             self.waiting.pop_front();
         }

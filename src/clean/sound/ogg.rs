@@ -280,7 +280,7 @@ impl Sound {
         }
         // a negative one is none
         if page.position > NOWHERE / 2 {
-            return page.position;
+            return NOWHERE;
         }
         let cut = *self.cut.get_or_insert_with(|| {
             codec.samples(&heads).map_or(0, |samples| page.position.saturating_sub(samples))

@@ -16,7 +16,7 @@
 //!
 //! What players forgive is forgiven in their way: a size of the whole that is wrong; `data` of no size, of the largest,
 //! or of more than there is, as recorders leave it that were cut off, reaches to the file's end, but for chunks that
-//! fill its end exactly.
+//! fill its end exactly. Where too much in it looks like chunks, it is refused.
 //!
 //! Not detected: what hides in the lowest bits of samples.
 
@@ -28,7 +28,10 @@ use std::{
 };
 
 use self::format::Format;
-use super::{mp3, tags};
+use super::{
+    behind::{Chunks, is_name},
+    mp3, tags,
+};
 use crate::clean::{
     CleanError, Cleaned, Found, Kind, Refusal, Remains,
     input::Input,
@@ -40,10 +43,14 @@ use crate::clean::{
 /// Of a chunk whose contents are looked at for what to tell, at most this much.
 const LOOK: usize = 32 << 10;
 /// Chunks that recorders and editors put behind the sound.
-const BEHIND: [&[u8; 4]; 14] = [
-    b"LIST", b"bext", b"iXML", b"id3 ", b"ID3 ", b"_PMX", b"cue ", b"smpl", b"JUNK", b"PEAK",
-    b"fact", b"umid", b"axml", b"DISP",
-];
+const BEHIND: Chunks = Chunks {
+    kind: Kind::Wav,
+    names: &[
+        b"LIST", b"bext", b"iXML", b"id3 ", b"ID3 ", b"_PMX", b"cue ", b"smpl", b"JUNK", b"PEAK",
+        b"fact", b"umid", b"axml", b"DISP",
+    ],
+    size: u32::from_le_bytes,
+};
 
 /// Plans the cleaned file.
 pub(in crate::clean) fn clean<R: Read + Seek>(
@@ -147,7 +154,7 @@ impl Wav {
             return Ok(start + said);
         }
         let end = tags::before_trailing(input, start, all, &mut self.found)?;
-        let behind = chunks_behind(input, start, end)?;
+        let behind = BEHIND.find(input, start, end)?;
         Ok(behind.unwrap_or(end))
     }
 
@@ -259,10 +266,6 @@ fn chunk(name: &[u8; 4], payload: &[u8]) -> Vec<u8> {
     [name.as_slice(), &size, payload].concat()
 }
 
-fn is_name(name: [u8; 4]) -> bool {
-    name.iter().all(|byte| (b' '..=b'~').contains(byte))
-}
-
 /// Behind a chunk of odd size: a byte that fills up, which some programs forget.
 fn after_odd<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<()> {
     let next = input.window(5)?;
@@ -273,65 +276,6 @@ fn after_odd<R: Read + Seek>(input: &mut Input<'_, R>) -> io::Result<()> {
         input.consume(1);
     }
     Ok(())
-}
-
-/// Where chunks begin between `start` and `end` that reach exactly to `end`: looked for only in sound that does not say
-/// where it ends.
-fn chunks_behind<R: Read + Seek>(
-    input: &mut Input<'_, R>,
-    start: u64,
-    end: u64,
-) -> io::Result<Option<u64>> {
-    let mut position = start;
-    while position < end {
-        input.seek(position)?;
-        let window = input.window(LOOK)?;
-        let (length, last) = (window.len(), window.len() < LOOK);
-        let mut places: Vec<usize> = BEHIND
-            .iter()
-            .flat_map(|name| memchr::memmem::find_iter(window, name.as_slice()))
-            .collect();
-        places.sort_unstable();
-        for place in places {
-            let place = position + place as u64;
-            if reach_exactly(input, place, end)? {
-                return Ok(Some(place));
-            }
-        }
-        if last {
-            break;
-        }
-        position += length as u64 - 3;
-    }
-    Ok(None)
-}
-
-/// Whether chunks begin at `position` that end at `end`.
-fn reach_exactly<R: Read + Seek>(
-    input: &mut Input<'_, R>,
-    mut position: u64,
-    end: u64,
-) -> io::Result<bool> {
-    for _ in 0..64 {
-        input.seek(position)?;
-        let Some([a, b, c, d, size @ ..]) = input.take::<8>()? else {
-            return Ok(false);
-        };
-        if !is_name([a, b, c, d]) {
-            return Ok(false);
-        }
-        let size = u64::from(u32::from_le_bytes(size));
-        position = position.saturating_add(8 + size);
-        let padded = position + size % 2;
-        if position == end || padded == end {
-            return Ok(true);
-        }
-        if padded > end {
-            return Ok(false);
-        }
-        position = padded;
-    }
-    Ok(false)
 }
 
 /// The names of the fields of a LIST of type INFO.

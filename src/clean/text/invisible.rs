@@ -1,9 +1,23 @@
 //! Characters that cannot be seen: which of them a script or an emoji needs where they stand.
 //!
-//! Kept are the zero-width joiner and non-joiner behind a letter of a script that joins (Arabic, Indic and others), the
-//! joiner between two emoji, an emoji or text selector (U+FE0E, U+FE0F) behind what has an emoji form, of a digit only in
-//! a keycap, direction marks (U+200E, U+200F, U+061C) behind right-to-left letters, Mongolian selectors behind Mongolian letters, the vowel filler
-//! behind a leading Hangul jamo. Each is kept once. Everything else that Unicode calls default-ignorable is dropped.
+//! Kept are those that change what is seen, and there alone:
+//!
+//! | character | kept |
+//! |---|---|
+//! | zero-width non-joiner | between two letters that would join; behind a virama, before a letter |
+//! | zero-width joiner | behind a letter that joins, before what does not; at a virama; between two emoji |
+//! | U+FE0F | behind what is text without it, and of a digit in a keycap |
+//! | U+FE0E | behind what is an emoji without it |
+//! | U+200E | behind a right-to-left letter, before what has no direction and is no blank |
+//! | U+200F, U+061C | behind a letter of the other one's direction, before a digit (UAX #9, W2) |
+//! | Mongolian selectors | behind Mongolian letters |
+//! | vowel filler | behind a leading Hangul jamo |
+//!
+//! Each is kept once. Everything else that Unicode calls default-ignorable is dropped.
+//!
+//! Not detected: a joiner between two emoji, or behind a virama, that make no other form together.
+
+use super::tables::{BEFORE, BOTH_SIDES, EMOJI, TEXT, VIRAMA, is_in};
 
 /// What becomes of a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,9 +29,52 @@ pub(super) enum Fate {
     Space,
     /// LF, or what becomes one.
     LineEnd,
-    /// Kept if what it is for follows: [`is_awaited`].
-    Waits,
+    /// Kept if what it is for follows.
+    Waits(For),
     Dropped,
+}
+
+/// What an invisible character is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    Emoji,
+    Keycap,
+    /// What joins a letter.
+    Joining,
+    /// What does not.
+    NotJoining,
+    /// A letter behind a virama.
+    Letter,
+    /// A virama.
+    Virama,
+    Digit,
+    /// What has no direction, and is no blank.
+    Neutral,
+    Any,
+}
+
+impl For {
+    /// Whether `character`, which follows, is it.
+    pub(super) fn is(self, character: char) -> bool {
+        match self {
+            Self::Emoji => is_emoji(character) && character != '\u{fe0f}',
+            Self::Keycap => character == '\u{20e3}',
+            Self::Joining => joins(character),
+            Self::NotJoining => !joins(character) && !is_ignorable(character),
+            Self::Letter => character.is_alphabetic() && !character.is_ascii(),
+            Self::Virama => is_in(VIRAMA, character),
+            Self::Digit => matches!(character, '0'..='9' | '\u{6f0}'..='\u{6f9}'),
+            // a blank may turn out to end the line, or become one
+            Self::Neutral => {
+                !character.is_whitespace()
+                    && character != '\u{2800}'
+                    && !character.is_alphabetic()
+                    && !is_right_to_left(character)
+                    && !is_ignorable(character)
+            }
+            Self::Any => !is_ignorable(character),
+        }
+    }
 }
 
 /// The characters before, as far as they decide.
@@ -43,11 +100,20 @@ impl Invisible {
             // fillers that look like a space
             '\u{3164}' | '\u{ffa0}' => Fate::Space,
             '\u{2800}' if !is_braille(before) => Fate::Space,
-            '\u{200d}' if is_emoji(before) => Fate::Waits,
-            '\u{200c}' | '\u{200d}' if is_joining(before) => Fate::Kept,
-            '\u{200e}' | '\u{200f}' | '\u{61c}' if is_right_to_left(before) => Fate::Kept,
-            '\u{fe0f}' if matches!(before, '#' | '*' | '0'..='9') => Fate::Waits,
-            '\u{fe0e}' | '\u{fe0f}' if has_emoji_form(before) => Fate::Kept,
+            '\u{200d}' if is_emoji(before) => Fate::Waits(For::Emoji),
+            '\u{200d}' if is_in(VIRAMA, before) => Fate::Waits(For::Any),
+            '\u{200d}' if is_in(BOTH_SIDES, before) => Fate::Waits(For::NotJoining),
+            // the letter RA of Bengali and Kannada
+            '\u{200d}' if matches!(before, '\u{9b0}' | '\u{cb0}') => Fate::Waits(For::Virama),
+            '\u{200c}' if is_in(VIRAMA, before) => Fate::Waits(For::Letter),
+            '\u{200c}' if is_in(BOTH_SIDES, before) => Fate::Waits(For::Joining),
+            '\u{200e}' if is_right_to_left(before) => Fate::Waits(For::Neutral),
+            '\u{200f}' if is_arabic(before) => Fate::Waits(For::Digit),
+            '\u{61c}' if is_right_to_left(before) && !is_arabic(before) => Fate::Waits(For::Digit),
+            '\u{fe0f}' if matches!(before, '#' | '*' | '0'..='9') => Fate::Waits(For::Keycap),
+            '\u{fe0f}' if is_in(TEXT, before) => Fate::Kept,
+            // those above the first plane are not written as text
+            '\u{fe0e}' if is_in(EMOJI, before) && before < '\u{10000}' => Fate::Kept,
             '\u{180b}'..='\u{180f}' if is_mongolian(before) => Fate::Kept,
             '\u{1160}' if matches!(before, '\u{1100}'..='\u{115e}' | '\u{a960}'..='\u{a97c}') => {
                 Fate::Kept
@@ -56,7 +122,7 @@ impl Invisible {
             _ => Fate::Kept,
         };
         // what is dropped leaves no trace; a joiner that waits is decided by the next character alone
-        if !matches!(fate, Fate::Dropped | Fate::Waits) {
+        if !matches!(fate, Fate::Dropped | Fate::Waits(_)) {
             self.before = Some(character);
         }
         fate
@@ -75,40 +141,22 @@ const fn is_ignorable(character: char) -> bool {
     ) || character as u32 & 0xfffe == 0xfffe
 }
 
-/// Whether `waiting` stays before `character`: a joiner before an emoji, a selector before a keycap.
-pub(super) const fn is_awaited(waiting: char, character: char) -> bool {
-    match waiting {
-        '\u{200d}' => is_emoji(character) && character != '\u{fe0f}',
-        _ => character == '\u{20e3}',
-    }
-}
-
 /// What an emoji is put together from.
-const fn is_emoji(character: char) -> bool {
-    matches!(
-        character,
-        '\u{fe0f}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' | '\u{2190}'..='\u{21ff}'
-            | '\u{2300}'..='\u{23ff}' | '\u{2460}'..='\u{27bf}' | '\u{2900}'..='\u{297f}'
-            | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}'
-    )
+fn is_emoji(character: char) -> bool {
+    character == '\u{fe0f}' || is_in(TEXT, character) || is_in(EMOJI, character)
 }
 
-const fn has_emoji_form(character: char) -> bool {
-    is_emoji(character) && character != '\u{fe0f}'
-        || matches!(
-            character,
-            '\u{a9}' | '\u{ae}' | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}'
-        )
+/// Whether a letter joins with the one before.
+fn joins(character: char) -> bool {
+    is_in(BOTH_SIDES, character) || is_in(BEFORE, character)
 }
 
-/// Letters and vowel signs of scripts in which joiners change how letters look, from Arabic to Mongolian.
-const fn is_joining(character: char) -> bool {
+/// Letters before which digits are Arabic ones: Arabic, Syriac, Thaana.
+const fn is_arabic(character: char) -> bool {
     matches!(
         character,
-        '\u{620}'..='\u{dff}' | '\u{1000}'..='\u{109f}' | '\u{1700}'..='\u{17b3}'
-            | '\u{17b6}'..='\u{17ff}' | '\u{1820}'..='\u{18aa}' | '\u{1900}'..='\u{1cff}'
-            | '\u{a800}'..='\u{abff}' | '\u{fb50}'..='\u{fdcf}' | '\u{fe70}'..='\u{fefc}'
-            | '\u{10a00}'..='\u{11fff}' | '\u{1e900}'..='\u{1e95f}'
+        '\u{600}'..='\u{7bf}' | '\u{860}'..='\u{8ff}' | '\u{fb50}'..='\u{fdff}'
+            | '\u{fe70}'..='\u{fefc}'
     )
 }
 

@@ -37,8 +37,9 @@ const TAIWAN: &str = "我在這家公司工作了三年。上個月他們要我�
 fn what_scripts_and_emoji_need_stays() {
     for kept in [
         "회의는 화요일\n\t这是真的\x0c\n\n  indented,  \"quoted\";csv\n",
-        "family 👩‍👩‍👧, heart ❤️‍🔥, pilot 👨🏽‍✈️, keycap 1️⃣, ☺︎ and ☺️, ©️",
-        "می‌خواهم क्‍ष हिन्दी ᠠ᠋ בעברית\u{200f}!",
+        "family 👩‍👩‍👧, heart ❤️‍🔥, pilot 👨🏽‍✈️, keycap 1️⃣, ☺ and ☺️, ©️, ⌚\u{fe0e}",
+        "می‌خواهم क्‍ष हिन्दी ᠠ᠋ בעברית\u{200e}! ه\u{200d} র\u{200d}্যাব ক্\u{200c}ষ عام\u{200f}5",
+        "हक्\u{200d}",
         "ᄀᅠ　전각　공백 ｶﾅ",
         "no end of line",
     ] {
@@ -65,6 +66,17 @@ fn what_is_invisible_goes() {
         "👩\u{200d}👧 1 ☺\u{fe0f}"
     );
     assert_eq!(text("می\u{200c}\u{200c}\u{200d}خ👩\u{200d}".as_bytes()), "می\u{200c}خ👩");
+    for (marked, plain) in [
+        ("של\u{200f}ום של\u{200e}ום בעברית\u{200f} \u{200f}!", "שלום שלום בעברית !"),
+        ("سل\u{61c}ام\u{200f} \u{200f}a", "سلام a"),
+        ("בעברית\u{200e}\nבעברית\u{200e}", "בעברית\nבעברית"),
+        ("د\u{200c}ر س\u{200d}لا\u{200c}م\u{200c}", "در سلام"),
+        ("हि\u{200d}न्दी\u{200c} हि\u{200c}न", "हिन्दी हिन"),
+        ("→\u{fe0e} •\u{fe0f} ①\u{fe0f} ☺\u{fe0e} ⚡\u{fe0f}", "→ • ① ☺ ⚡"),
+        ("→\u{200d}→ ①\u{200d}②", "→→ ①②"),
+    ] {
+        assert_eq!(text(marked.as_bytes()), plain);
+    }
     assert_eq!(text("a\u{a0}b\u{2009}c\u{3164}d\u{2800}e".as_bytes()), "a b c d e");
 }
 
@@ -84,6 +96,17 @@ fn lines_end_alike() {
             format!("{long}\n{long}\n")
         );
     }
+}
+
+#[test]
+fn a_long_list_with_crlf_needs_no_memory() {
+    let line = "2026-11-22 13:44;+82 2 1234 5678;회의, 화요일\r\n";
+    let long = line.repeat((65 << 20) / line.len());
+    let cleaned = crate::clean::clean(&mut Cursor::new(&long), &Limits::default()).unwrap();
+    assert!(cleaned.held() < 1 << 20);
+    let mut output = String::new();
+    cleaned.replay(Cursor::new(&long)).read_to_string(&mut output).unwrap();
+    assert!(output == long.replace('\r', ""));
 }
 
 #[test]

@@ -29,12 +29,12 @@ pub(super) fn value(out: &mut String, value: &str) {
 
 fn escaped(out: &mut String, text: &str, special: impl Fn(u8) -> Option<&'static str>) {
     let mut rest = text;
-    while let Some((at, written)) =
-        rest.bytes().enumerate().find_map(|(at, byte)| Some((at, special(byte)?)))
-    {
-        out.push_str(rest.get(..at).unwrap_or_default());
-        out.push_str(written);
-        rest = rest.get(at + 1..).unwrap_or_default();
+    while let Some(at) = rest.bytes().position(|byte| byte <= b'>' && special(byte).is_some()) {
+        let (before, after) = rest.split_at(at);
+        out.push_str(before);
+        let byte = after.as_bytes().first().copied().unwrap_or_default();
+        out.push_str(special(byte).unwrap_or_default());
+        rest = after.get(1..).unwrap_or_default();
     }
     out.push_str(rest);
 }

@@ -28,8 +28,8 @@ use super::{Found, Kind, Limits, Refusal};
 
 use entities::Entities;
 use names::Bindings;
-pub(in crate::clean) use names::{Name, Space};
-pub(in crate::clean) use source::decode;
+pub(in crate::clean) use names::{Memo, Name, PairMemo, Space};
+pub(in crate::clean) use source::{decode, decode_whole};
 
 /// The most attributes of one element: LibreOffice writes up to some seventy.
 const MAX_ATTRIBUTES: usize = 512;
@@ -126,8 +126,13 @@ impl<'i> Element<'_, 'i> {
         let value = value.into();
         match self.attributes.iter_mut().find(|a| a.name.is(space, local)) {
             Some(attribute) => attribute.value = value,
-            None => self.attributes.push(Attribute { name: Name { space, local }, value }),
+            None => self.attributes.push(Attribute { name: Name::given(space, local), value }),
         }
+    }
+
+    /// Gives it another name in its namespace.
+    pub(in crate::clean) const fn rename(&mut self, local: &'i str) {
+        self.name = Name::given(self.name.space, local);
     }
 
     /// Takes an attribute away.
@@ -167,6 +172,31 @@ pub(in crate::clean) fn rewrite(
     rules: &mut impl Rules,
     limits: &Limits,
 ) -> Result<Rewritten, Refusal> {
+    work(text, kind, rules, limits, true)
+}
+
+/// As [`rewrite`], only to ask the rules: nothing is written.
+///
+/// # Errors
+/// As [`rewrite`].
+pub(in crate::clean) fn read(
+    text: &str,
+    kind: Kind,
+    rules: &mut impl Rules,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    work(text, kind, rules, limits, false).map(drop)
+}
+
+fn work(
+    text: &str,
+    kind: Kind,
+    rules: &mut impl Rules,
+    limits: &Limits,
+    writes: bool,
+) -> Result<Rewritten, Refusal> {
+    // most documents become smaller; the declarations come before
+    let capacity = if writes { text.len() + text.len() / 16 + 1024 } else { 0 };
     let mut reader = Reader::from_str(text);
     reader.config_mut().check_comments = false;
     Rewriter {
@@ -183,8 +213,9 @@ pub(in crate::clean) fn rewrite(
         attributes: Vec::new(),
         run: None,
         root: String::new(),
-        out: Zeroizing::new(String::with_capacity(text.len() + text.len() / 8)),
+        out: Zeroizing::new(String::with_capacity(capacity)),
         tag_open: false,
+        writes,
     }
     .document(reader)
 }
@@ -212,6 +243,7 @@ struct Rewriter<'i, 'r, R> {
     out: Zeroizing<String>,
     /// Whether a start tag waits for its `>` or `/>`.
     tag_open: bool,
+    writes: bool,
 }
 
 impl<'i, R: Rules> Rewriter<'i, '_, R> {
@@ -321,7 +353,8 @@ impl<'i, R: Rules> Rewriter<'i, '_, R> {
 
     /// Takes a start tag apart: its name is given, its attributes are then in `self.attributes`.
     fn tag(&mut self, tag: &'i str) -> Result<Name<'i>, Refusal> {
-        let (name, mut rest) = tag.split_at(tag.find(names::is_space).unwrap_or(tag.len()));
+        let name_end = tag.bytes().position(|byte| names::is_space(char::from(byte)));
+        let (name, mut rest) = tag.split_at(name_end.unwrap_or(tag.len()));
         self.attributes.clear();
         // the space of an attribute is looked up once all declarations have been seen
         while let Some((name, value)) = names::attribute(&mut rest).map_err(|()| self.damaged())? {
@@ -339,16 +372,12 @@ impl<'i, R: Rules> Rewriter<'i, '_, R> {
                 }
                 None if self.attributes.len() >= MAX_ATTRIBUTES => return Err(self.too_large()),
                 None => {
-                    self.attributes
-                        .push(Attribute { name: Name { space: "", local: name }, value });
+                    self.attributes.push(Attribute { name: Name::given("", name), value });
                 }
             }
         }
         for attribute in &mut self.attributes {
-            if let Some((prefix, local)) = attribute.name.local.split_once(':') {
-                let space = self.bindings.space(Some(prefix)).unwrap_or("?");
-                attribute.name = Name { space, local };
-            }
+            attribute.name = self.bindings.attribute(attribute.name.local);
         }
         // in one order, so that rules which number names see them in one order
         self.attributes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -359,15 +388,16 @@ impl<'i, R: Rules> Rewriter<'i, '_, R> {
         if twice {
             return Err(self.damaged());
         }
-        Ok(match name.split_once(':') {
-            Some((prefix, local)) => {
-                Name { space: self.bindings.space(Some(prefix)).unwrap_or("?"), local }
-            }
-            None => Name { space: self.bindings.space(None).unwrap_or(""), local: name },
-        })
+        Ok(self.bindings.element(name))
     }
 
     fn write_start(&mut self, name: Name<'i>) {
+        if !self.writes {
+            if self.root.is_empty() {
+                self.root.push('<');
+            }
+            return;
+        }
         self.close_tag();
         let is_root = self.root.is_empty();
         let out: &mut String = if is_root { &mut self.root } else { &mut self.out };
@@ -407,7 +437,7 @@ impl<'i, R: Rules> Rewriter<'i, '_, R> {
         self.rules.end(&self.path)?;
         let open = self.path.pop().ok_or_else(|| self.damaged())?;
         self.bindings.close(self.path.len());
-        if open.fate == Fate::Keep {
+        if open.fate == Fate::Keep && self.writes {
             if self.tag_open {
                 self.out.push_str("/>");
                 self.tag_open = false;
@@ -440,6 +470,7 @@ impl<'i, R: Rules> Rewriter<'i, '_, R> {
             return Ok(());
         };
         if let Some(text) = self.rules.text(text, &self.path)?
+            && self.writes
             && !text.is_empty()
             && self.path.iter().any(|open| open.fate == Fate::Keep)
         {
@@ -456,10 +487,10 @@ impl<'i, R: Rules> Rewriter<'i, '_, R> {
         let mut head = Zeroizing::new(String::from(DECLARATION));
         head.push_str(&self.root);
         self.bindings.write_declarations(&mut head);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(head.len() + self.out.len() + 1));
-        bytes.extend_from_slice(head.as_bytes());
-        bytes.extend_from_slice(self.out.as_bytes());
-        bytes.push(b'\n');
+        // into the same memory: it is wiped once
+        self.out.push('\n');
+        self.out.insert_str(0, &head);
+        let bytes = Zeroizing::new(std::mem::take(&mut *self.out).into_bytes());
         zeroize::Zeroize::zeroize(&mut self.root);
         Ok(Rewritten { bytes, found: self.found })
     }

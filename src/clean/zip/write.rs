@@ -39,6 +39,8 @@ pub(in crate::clean) struct Writer {
     directory: Zeroizing<Vec<u8>>,
     entries: u16,
     deflater: Compress,
+    /// What is compressed, one member after another: wiped once.
+    packed: Zeroizing<Vec<u8>>,
 }
 
 impl Writer {
@@ -50,6 +52,7 @@ impl Writer {
             directory: Zeroizing::default(),
             entries: 0,
             deflater: Compress::new(Compression::fast(), false),
+            packed: Zeroizing::default(),
         }
     }
 
@@ -71,7 +74,7 @@ impl Writer {
             Pack::Store => None,
             Pack::Deflate => self.deflate(bytes),
         };
-        let data = packed.as_ref().map_or(bytes, |packed| packed.as_slice());
+        let data = packed.and_then(|length| self.packed.get(..length)).unwrap_or(bytes);
         let compressed = u32::try_from(data.len()).map_err(|_| too_large)?;
         let (version, method): (u16, u16) = if packed.is_some() { (20, 8) } else { (10, 0) };
         let flags = if name.is_ascii() { 0 } else { UTF_8 };
@@ -111,15 +114,16 @@ impl Writer {
         Ok(self.bytes)
     }
 
-    /// None where it would not become smaller.
-    fn deflate(&mut self, bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    /// Compresses into `self.packed` and gives the length; None where it would not become smaller.
+    fn deflate(&mut self, bytes: &[u8]) -> Option<usize> {
         self.deflater.reset();
-        let mut packed = Zeroizing::new(vec![0; bytes.len()]);
-        let status = self.deflater.compress(bytes, &mut packed, FlushCompress::Finish);
-        if !matches!(status, Ok(Status::StreamEnd)) {
-            return None;
+        if self.packed.len() < bytes.len() {
+            // anew, for what grows is left behind unwiped where it was
+            self.packed = Zeroizing::new(vec![0; bytes.len()]);
         }
-        packed.truncate(usize::try_from(self.deflater.total_out()).unwrap_or(0));
-        Some(packed)
+        let packed = self.packed.get_mut(..bytes.len())?;
+        let status = self.deflater.compress(bytes, packed, FlushCompress::Finish);
+        let whole = matches!(status, Ok(Status::StreamEnd));
+        whole.then(|| usize::try_from(self.deflater.total_out()).ok()).flatten()
     }
 }

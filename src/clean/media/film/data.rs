@@ -4,7 +4,7 @@
 use std::io::{Cursor, Read, Seek};
 
 use super::{
-    entry::{Stream, mpeg4_user_data},
+    entry::{Mpeg4Part, Stream, mpeg4_parts},
     model::{Movie, Samples, Sizes},
     reader::Film,
     streams::{self, AV1_HEADER, Av1Header, Unit},
@@ -20,6 +20,8 @@ use crate::clean::{
 const MOST_SAMPLE: u64 = 32 << 20;
 /// The most bytes of an SEI that are looked at, and of the beginning of an AAC sample.
 const LOOK: usize = 16 << 10;
+/// The most bytes that are written anew, of all samples together.
+const MOST_WRITTEN: u64 = 32 << 20;
 /// ProRes' frame header (SMPTE RDD 36 §5.1): a size, `icpf`, a length, a version, then the encoder.
 const PRORES_ENCODER: u64 = 12;
 
@@ -37,6 +39,8 @@ struct Data<'f, 'a, 'i, R> {
     pieces: Pieces,
     /// A sample that is worked on.
     buffer: Vec<u8>,
+    /// Bytes that are written anew.
+    written: u64,
 }
 
 impl<R: Read + Seek> Film<'_, '_, R> {
@@ -61,7 +65,8 @@ impl<R: Read + Seek> Film<'_, '_, R> {
         if kept < bytes {
             self.found.insert(Found::Other);
         }
-        let mut data = Data { film: self, pieces: Pieces::default(), buffer: Vec::new() };
+        let mut data =
+            Data { film: self, pieces: Pieces::default(), buffer: Vec::new(), written: 0 };
         for slot in slots {
             let place = data.pieces.len();
             let Some(track) = movie.tracks.get_mut(usize::from(slot.track)) else {
@@ -196,6 +201,8 @@ impl<R: Read + Seek> Data<'_, '_, '_, R> {
                 Stream::Avc { length } => [zeros(length), vec![2, 0x09, 0xf0]].concat(),
                 Stream::Hevc { length } => [zeros(length), vec![3, 0x46, 0x01, 0x50]].concat(),
                 Stream::Av1 => vec![0x12, 0],
+                // to decoders a picture that is left out
+                Stream::Mpeg4 => vec![0x7f],
                 _ => return Ok(()),
             };
             self.literal(&nothing)?;
@@ -285,7 +292,7 @@ impl<R: Read + Seek> Data<'_, '_, '_, R> {
             }
             if header.is_kept() {
                 self.copy(at, end)?;
-            } else if header.kind == 5 {
+            } else if matches!(header.kind, 5 | 7 | 8) {
                 self.film.found.insert(Found::Other);
             }
             at = end;
@@ -329,13 +336,14 @@ impl<R: Read + Seek> Data<'_, '_, '_, R> {
     fn mpeg4(&mut self, from: u64, to: u64) -> Result<(), CleanError> {
         self.load(from, to)?;
         let sample = std::mem::take(&mut self.buffer);
-        let kept = mpeg4_user_data(&sample, &mut self.film.found);
-        match kept {
-            std::borrow::Cow::Borrowed(_) => self.copy(from, to)?,
-            std::borrow::Cow::Owned(kept) => self.literal(&kept)?,
-        }
+        let mut found = std::mem::take(&mut self.film.found);
+        let planned = mpeg4_parts(&sample, &mut found, |part| match part {
+            Mpeg4Part::Kept(range) => self.copy(from + range.start as u64, from + range.end as u64),
+            Mpeg4Part::Written(bytes) => self.literal(bytes),
+        });
+        self.film.found.extend(found);
         self.buffer = sample;
-        Ok(())
+        planned
     }
 
     fn jpeg(&mut self, from: u64, to: u64) -> Result<(), CleanError> {
@@ -357,10 +365,11 @@ impl<R: Read + Seek> Data<'_, '_, '_, R> {
             }
             io @ CleanError::Io(_) => io,
         })?;
+        self.count_written(cleaned.held())?;
         let (report, pieces) = cleaned.into_parts();
         self.film.found.extend(report.found);
-        self.pieces.append(pieces.within(from));
-        if self.pieces.is_full() { Err(self.film.too_large()) } else { Ok(()) }
+        // into the blocks that are there: one of its own for each frame would take more than the frames
+        self.pieces.join(pieces.within(from)).map_err(|TooManyPieces| self.film.too_large())
     }
 
     fn load(&mut self, from: u64, to: u64) -> Result<(), CleanError> {
@@ -375,6 +384,12 @@ impl<R: Read + Seek> Data<'_, '_, '_, R> {
     }
 
     fn literal(&mut self, bytes: &[u8]) -> Result<(), CleanError> {
+        self.count_written(bytes.len() as u64)?;
         self.pieces.literal(bytes).map_err(|TooManyPieces| self.film.too_large())
+    }
+
+    fn count_written(&mut self, bytes: u64) -> Result<(), CleanError> {
+        self.written = self.written.saturating_add(bytes);
+        if self.written > MOST_WRITTEN { Err(self.film.too_large()) } else { Ok(()) }
     }
 }

@@ -13,7 +13,7 @@ mod esds;
 mod picture;
 mod sound;
 
-pub(super) use config::mpeg4_user_data;
+pub(super) use config::{Mpeg4Part, mpeg4_parts};
 pub(super) use picture::picture;
 pub(super) use sound::{Dialect, sound};
 

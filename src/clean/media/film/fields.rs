@@ -37,6 +37,14 @@ impl<'a> Fields<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
+    pub(super) fn words<const N: usize>(&mut self) -> Option<[u32; N]> {
+        let mut words = [0; N];
+        for word in &mut words {
+            *word = self.u32()?;
+        }
+        Some(words)
+    }
+
     pub(super) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_be_bytes)
     }
@@ -104,6 +112,15 @@ pub(super) fn put_sized(out: &mut Vec<u8>, version: u8, value: u64) {
         0 => put32(out, &[u32::try_from(value).unwrap_or(u32::MAX)]),
         _ => out.extend_from_slice(&value.to_be_bytes()),
     }
+}
+
+/// A fraction without what divides both; None if both are 0.
+pub(super) fn lowest([n, d]: [u32; 2]) -> Option<[u32; 2]> {
+    let (mut a, mut b) = (n, d);
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    Some([n.checked_div(a)?, d.checked_div(a)?])
 }
 
 /// Bits, the highest of a byte first.

@@ -1,7 +1,10 @@
 //! Movie fragments (ISO/IEC 14496-12 §8.8): their samples are put behind those of `moov`, as if the film had been written
 //! in one go.
 
-use std::io::{Read, Seek};
+use std::{
+    collections::BTreeMap,
+    io::{Read, Seek},
+};
 
 use super::{
     fields::Fields,
@@ -26,7 +29,7 @@ struct Defaults {
 /// Fragments of a film so far.
 #[derive(Default)]
 pub(super) struct Fragments {
-    defaults: Vec<Defaults>,
+    defaults: BTreeMap<u32, Defaults>,
     /// When each track's first fragment begins, where it is not its first sample: its index and its time.
     starts: Vec<(usize, u64)>,
     any: bool,
@@ -54,7 +57,8 @@ impl<R: Read + Seek> Film<'_, '_, R> {
             if let (true, Some(track), Some(entry), Some(duration), Some(size), Some(flags)) =
                 (trex.name == *b"trex", next(), next(), next(), next(), next())
             {
-                fragments.defaults.push(Defaults { track, entry, duration, size, flags });
+                let defaults = Defaults { track, entry, duration, size, flags };
+                fragments.defaults.entry(track).or_insert(defaults);
             }
         }
         Ok(fragments)
@@ -198,7 +202,7 @@ fn fragment_header(
 ) -> Option<(Defaults, u64)> {
     let mut fields = Fields::new(payload);
     let (flags, track) = (fields.u32()?, fields.u32()?);
-    let known = fragments.defaults.iter().find(|defaults| defaults.track == track);
+    let known = fragments.defaults.get(&track);
     let mut defaults =
         known.copied().unwrap_or(Defaults { track, entry: 1, ..Defaults::default() });
     let base = if flags & 1 != 0 { Some(fields.u64()?) } else { None };

@@ -2,8 +2,31 @@
 
 use super::entry::Entry;
 
-/// A matrix as `mvhd` and `tkhd` have it.
-pub(super) type Matrix = [u8; 36];
+/// A matrix as `mvhd` and `tkhd` have it, 16.16 but for the last column (2.30).
+pub(super) type Matrix = [u32; 9];
+
+/// The matrix that changes nothing.
+pub(super) const IDENTITY: Matrix = [1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30];
+
+/// Turns by quarters and mirrors, moved so that a picture of the size `shown` begins at 0; anything else changes nothing.
+/// Some programs write no matrix at all, which is kept.
+pub(super) fn upright(matrix: Matrix, shown: [u32; 2]) -> Matrix {
+    const ONE: u32 = 1 << 16;
+    const MINUS: u32 = ONE.wrapping_neg();
+    let [a, b, _, c, d, ..] = matrix;
+    let [width, height] = shown;
+    let moved = |factor: u32, side: u32| if factor == MINUS { side } else { 0 };
+    match [a, b, c, d] {
+        [ONE | MINUS, 0, 0, ONE | MINUS] => {
+            [a, 0, 0, 0, d, 0, moved(a, width), moved(d, height), 1 << 30]
+        }
+        [0, ONE | MINUS, ONE | MINUS, 0] => {
+            [0, b, 0, c, 0, 0, moved(c, height), moved(b, width), 1 << 30]
+        }
+        _ if matrix == [0; 9] => matrix,
+        _ => IDENTITY,
+    }
+}
 
 /// What is kept of `moov`, and of the fragments behind it.
 pub(super) struct Movie {
@@ -139,6 +162,33 @@ pub(super) struct Group {
     pub(super) samples: Runs<u32>,
 }
 
+impl Track {
+    /// Leaves out edits that show nothing, and what no player takes from the others.
+    pub(super) fn tidy_edits(&mut self) {
+        let lasting = i64::try_from(self.samples.duration().max(self.duration)).unwrap_or(i64::MAX);
+        let last = self.edits.len().saturating_sub(1);
+        let mut at = 0;
+        self.edits.retain_mut(|edit| {
+            let is_last = at == last;
+            at += 1;
+            edit.media_time = edit.media_time.min(lasting);
+            // stills, and whole powers of two of speed
+            let is_known = edit.rate == 0 || (0x2000..=0x8_0000).contains(&edit.rate);
+            if !is_known || edit.rate.count_ones() > 1 {
+                edit.rate = 1 << 16;
+            }
+            match edit.media_time {
+                -1 => {
+                    edit.rate = 1 << 16;
+                    edit.duration > 0
+                }
+                0.. => edit.duration > 0 || is_last,
+                _ => false,
+            }
+        });
+    }
+}
+
 impl Samples {
     /// Index of the first sample behind chunk `index`.
     pub(super) fn chunk_end(&self, index: usize) -> u32 {
@@ -246,5 +296,64 @@ impl<T: Copy + PartialEq> Runs<T> {
                 self.runs.pop();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrices_turn_and_mirror_and_nothing_else() {
+        const ONE: u32 = 1 << 16;
+        let minus = ONE.wrapping_neg();
+        let shown = [64 << 16, 32 << 16];
+        let turned = [0, ONE, 0, minus, 0, 0, 32 << 16, 0, 1 << 30];
+        assert_eq!(upright(turned, shown), turned);
+        let canary = u32::from_be_bytes(*b"CANA");
+        assert_eq!(
+            upright([0, ONE, canary, minus, 0, canary, canary, canary, canary], shown),
+            turned
+        );
+        let over = [minus, 0, 0, 0, minus, 0, 64 << 16, 32 << 16, 1 << 30];
+        assert_eq!(upright([minus, 0, 0, 0, minus, 0, 0, 0, 0], shown), over);
+        for other in [[canary; 9], [0, 0, canary, 0, 0, 0, 0, 0, 0], [ONE; 9]] {
+            assert_eq!(upright(other, shown), IDENTITY);
+        }
+        assert_eq!(upright([0; 9], shown), [0; 9]);
+    }
+
+    #[test]
+    fn edits_that_show_nothing_are_left_out() {
+        let edit = |duration, media_time, rate| Edit { duration, media_time, rate };
+        let mut samples = Samples { count: 1, ..Samples::default() };
+        samples.durations.push(1, 500);
+        let edits = vec![
+            edit(0, 0x4341_4e41, 7),
+            edit(9, -1, 0x4341_4e41),
+            edit(0, -1, 0),
+            edit(9, -7, 1 << 16),
+            edit(9, 0x4341_4e41, 0x8000),
+            edit(0, 5, 3 << 16),
+        ];
+        let mut track = Track {
+            number: 1,
+            medium: Medium::Picture,
+            enabled: true,
+            layer: 0,
+            alternate_group: 0,
+            matrix: IDENTITY,
+            shown: [0; 2],
+            edits,
+            timescale: 1,
+            duration: 0,
+            entries: Vec::new(),
+            samples,
+        };
+        track.tidy_edits();
+        let kept = [edit(9, -1, 1 << 16), edit(9, 500, 0x8000), edit(0, 5, 1 << 16)];
+        assert_eq!(track.edits, kept);
+        track.tidy_edits();
+        assert_eq!(track.edits, kept);
     }
 }

@@ -18,6 +18,10 @@ const MOST_ENTRIES: u32 = 64;
 const MOST_EDITS: u32 = 1 << 12;
 /// The most bytes of a sample entry: parameter sets, and profiles that are dropped.
 const ENTRY: usize = 4 << 20;
+/// The most bytes of all sample entries that are kept.
+const ALL_ENTRIES: usize = 4 << 20;
+/// The most tracks that may be told to hold chapters.
+const MOST_CHAPTERS: usize = 1 << 12;
 
 /// A track that is read, or what is known of one that is not kept.
 enum Read1 {
@@ -55,6 +59,9 @@ impl<R: Read + Seek> Film<'_, '_, R> {
                 _ => self.tell(child)?,
             }
         }
+        if chapters.len() > MOST_CHAPTERS {
+            return Err(self.too_large());
+        }
         let before = movie.tracks.len();
         movie.tracks.retain(|track| !chapters.contains(&track.number));
         if movie.tracks.len() < before {
@@ -87,7 +94,7 @@ impl<R: Read + Seek> Film<'_, '_, R> {
             let unknown = if version == 0 { u32::MAX.into() } else { u64::MAX };
             fields.bytes(16)?;
             let duration = if duration == unknown { 0 } else { duration };
-            Some((times, timescale, duration, fields.array()?))
+            Some((times, timescale, duration, fields.words()?))
         })();
         Ok(read.map(|(times, timescale, duration, matrix)| {
             self.tell_times(times);
@@ -212,7 +219,7 @@ impl<R: Read + Seek> Film<'_, '_, R> {
             head.u64()?;
             let (layer, alternate_group) = (head.u16()?, head.u16()?);
             head.u32()?;
-            let (matrix, shown) = (head.array()?, [head.u32()?, head.u32()?]);
+            let (matrix, shown) = (head.words()?, head.words()?);
             let [version, ..] = media.array::<4>()?;
             let media_times = (media.sized(version)?, media.sized(version)?);
             let timescale = media.u32()?;
@@ -260,6 +267,7 @@ impl<R: Read + Seek> Film<'_, '_, R> {
         if count > MOST_EDITS {
             return Err(self.too_large());
         }
+        self.hold((payload.len() / 12).min(count as usize) as u64)?;
         for _ in 0..count {
             let edit = (|| {
                 let duration = fields.sized(version)?;
@@ -307,6 +315,10 @@ impl<R: Read + Seek> Film<'_, '_, R> {
                 Told::Entry(entry)
                     if here.get(usize::from(reference.max(1)) - 1) != Some(&false) =>
                 {
+                    self.entry_bytes = self.entry_bytes.saturating_add(entry.bytes.len());
+                    if self.entry_bytes > ALL_ENTRIES {
+                        return Err(self.too_large());
+                    }
                     entries.push(entry);
                 }
                 // the samples are in another file

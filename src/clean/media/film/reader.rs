@@ -24,13 +24,16 @@ pub(super) struct Film<'a, 'i, R> {
     pub(super) found: BTreeSet<Found>,
     pub(super) gapless: Option<Gapless>,
     boxes: u32,
+    /// Bytes of sample entries that are held, of all tracks.
+    pub(super) entry_bytes: usize,
     /// Rows of tables that are held, of all tracks.
     rows: u32,
 }
 
 impl<'a, 'i, R: Read + Seek> Film<'a, 'i, R> {
     pub(super) fn new(input: &'a mut Input<'i, R>, kind: Kind, limits: &'a Limits) -> Self {
-        Self { input, kind, limits, found: BTreeSet::new(), gapless: None, boxes: 0, rows: 0 }
+        let found = BTreeSet::new();
+        Self { input, kind, limits, found, gapless: None, boxes: 0, entry_bytes: 0, rows: 0 }
     }
 
     pub(super) fn damaged(&self) -> CleanError {

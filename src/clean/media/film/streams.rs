@@ -2,10 +2,10 @@
 //!
 //! | stream | kept | left out |
 //! |---|---|---|
-//! | H.264 (Rec. ITU-T H.264 table 7-1) | slices, parameter sets, prefixes, ends of sequence and stream; of SEI the recovery point, written anew | every other SEI, delimiters, filler, reserved and private types |
+//! | H.264 (Rec. ITU-T H.264 table 7-1) | slices, parameter sets, ends of sequence and stream; of SEI the recovery point, written anew | every other SEI, delimiters, filler, data partitions (which no player decodes), auxiliary pictures, layers and views above the base, reserved and private types |
 //! | H.265 (Rec. ITU-T H.265 table 7-1) | slices and parameter sets of the base layer, ends | SEI, delimiters, filler, other layers, reserved and private types |
-//! | AV1 (§6.2.2) | sequence and frame headers, tile groups, frames, tile lists | metadata, padding, delimiters, reserved types |
-//! | MPEG-4 Visual | everything but user data | user data, but for XviD's name |
+//! | AV1 (§6.2.2) | sequence and frame headers, tile groups, frames | metadata, padding, delimiters, frame headers told again, tile lists, reserved types |
+//! | MPEG-4 Visual | everything from the first start code on but user data | user data, but for XviD's name; what is before the first start code |
 //! | ProRes | everything but the encoder's name | |
 //! | AAC | everything but what leading fill and data elements hold | |
 //!
@@ -29,16 +29,12 @@ pub(super) enum Unit {
 /// A NAL unit of H.264 by its first byte and its length.
 pub(super) const fn avc_unit(head: u8, length: u64) -> Unit {
     match head & 0x1f {
-        1..=5 | 7 | 8 | 13 | 14 | 15 | 19 | 20 => Unit::Kept,
+        1 | 5 | 7 | 8 => Unit::Kept,
         10 | 11 if length == 1 => Unit::Kept,
         6 => Unit::Sei,
         9..=12 => Unit::Structure,
         _ => Unit::Other,
     }
-}
-
-pub(super) const fn is_avc_parameter_set(head: u8) -> bool {
-    matches!(head & 0x1f, 7 | 8 | 13 | 15)
 }
 
 /// A NAL unit of H.265 by its two first bytes and its length.
@@ -128,7 +124,7 @@ fn recovery_point(payload: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Without emulation prevention (H.264 7.4.1).
-fn unescaped(unit: &[u8]) -> Vec<u8> {
+pub(super) fn unescaped(unit: &[u8]) -> Vec<u8> {
     let mut zeros = 0;
     let mut bytes = Vec::with_capacity(unit.len());
     for &byte in unit {
@@ -175,7 +171,7 @@ impl Av1Header {
 
     /// Whether decoding needs an OBU of this kind (AV1 §6.2.2).
     pub(super) const fn is_kept(self) -> bool {
-        matches!(self.kind, 1 | 3 | 4 | 6 | 7 | 8)
+        matches!(self.kind, 1 | 3 | 4 | 6)
     }
 }
 
@@ -218,7 +214,15 @@ pub(super) fn aac_beginning(sample: &[u8]) -> Option<Vec<u8>> {
     // dynamic range, and what belongs to a channel element before it
     const NEEDED: [u32; 4] = [11, 12, 13, 14];
     let mut bits = Bits::new(sample);
+    // all of the sample, from the first change on, and how far it is changed
     let mut emptied: Option<Vec<u8>> = None;
+    let mut end = 0;
+    let finish = |emptied: Option<Vec<u8>>, end: usize| {
+        emptied.map(|mut bytes| {
+            bytes.truncate(end);
+            bytes
+        })
+    };
     loop {
         let element = bits.take(3);
         let count = match element {
@@ -238,12 +242,12 @@ pub(super) fn aac_beginning(sample: &[u8]) -> Option<Vec<u8>> {
                 }
                 count
             }
-            _ => return emptied,
+            _ => return finish(emptied, end),
         };
         let from = bits.at;
         let to = from + 8 * usize::try_from(count).ok()?;
         if to > 8 * sample.len() {
-            return emptied;
+            return finish(emptied, end);
         }
         let extension = bits.take(4).filter(|_| element == Some(FILL) && count > 0);
         bits.at = to;
@@ -251,23 +255,18 @@ pub(super) fn aac_beginning(sample: &[u8]) -> Option<Vec<u8>> {
             continue;
         }
         let is_faac = element == Some(FILL) && holds_faac(sample, from, to);
-        // as far as this element goes; an earlier one's bytes are emptied already
-        let mut bytes = sample.get(..to.div_ceil(8))?.to_vec();
-        let before = bytes.clone();
-        for (new, old) in bytes.iter_mut().zip(emptied.iter().flatten()) {
-            *new = *old;
-        }
         for at in from..to {
             let name = at.checked_sub(from + FAAC_AT).filter(|_| is_faac);
             let bit = name.and_then(|at| Some(FAAC.get(at / 8)? << (at % 8) & 0x80)).unwrap_or(0);
-            if let Some(byte) = bytes.get_mut(at / 8) {
-                *byte = *byte & !(0x80 >> (at % 8)) | bit >> (at % 8);
+            let (mask, bit) = (0x80 >> (at % 8), bit >> (at % 8));
+            if sample.get(at / 8).is_some_and(|byte| byte & mask != bit) {
+                let bytes = emptied.get_or_insert_with(|| sample.to_vec());
+                if let Some(byte) = bytes.get_mut(at / 8) {
+                    *byte ^= mask;
+                }
+                end = to.div_ceil(8);
             }
         }
-        if bytes == before {
-            continue;
-        }
-        emptied = Some(bytes);
     }
 }
 
@@ -320,6 +319,34 @@ mod tests {
         bits.put(0xb1, 8);
         bits.put(7, 3);
         assert_eq!(aac_beginning(&bits.bytes), None);
+    }
+
+    #[test]
+    fn many_emptied_elements_take_the_time_of_one() {
+        // fill elements of one byte with something in it, bit behind bit
+        let mut bits = BitsOut::default();
+        while bits.bytes.len() < 256 << 10 {
+            bits.put(6, 3);
+            bits.put(1, 4);
+            bits.put(0x0f, 8);
+        }
+        // a copy for each would take minutes
+        let emptied = aac_beginning(&bits.bytes).unwrap();
+        assert!(emptied.len() + 2 >= bits.bytes.len());
+        let again = [&emptied, &bits.bytes[emptied.len()..]].concat();
+        assert_eq!(aac_beginning(&again), None);
+    }
+
+    #[test]
+    fn what_no_decoder_needs_is_left_out() {
+        for kind in [2, 3, 4, 13, 14, 15, 19, 20, 24, 31] {
+            assert_eq!(avc_unit(0x60 | kind, 9), Unit::Other, "{kind}");
+        }
+        for kind in [1, 5, 7, 8] {
+            assert_eq!(avc_unit(0x60 | kind, 9), Unit::Kept, "{kind}");
+        }
+        let kept = (0..16).filter(|kind| Av1Header::read(&[kind << 3]).unwrap().is_kept());
+        assert_eq!(kept.collect::<Vec<u8>>(), [1, 3, 4, 6]);
     }
 
     #[test]

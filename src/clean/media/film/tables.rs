@@ -257,7 +257,11 @@ impl<R: Read + Seek> Film<'_, '_, R> {
 
     /// `sgpd` and `sbgp` (§8.9) of the types in [`GROUPS`].
     fn groups(&mut self, tables: &[BoxHeader], samples: &mut Samples) -> Result<(), CleanError> {
+        let mut seen = Vec::new();
         for table in tables.iter().filter(|table| table.name == *b"sbgp") {
+            if seen.len() == GROUPS.len() {
+                break;
+            }
             self.input.seek(table.payload)?;
             let (Some([version, ..]), Some(kind)) =
                 (self.input.take::<4>()?, self.input.take::<4>()?)
@@ -267,9 +271,13 @@ impl<R: Read + Seek> Film<'_, '_, R> {
             let Some((_, length)) = GROUPS.iter().find(|group| group.0 == kind) else {
                 continue;
             };
-            let is_known = samples.groups.iter().any(|group| group.kind == kind);
+            // the first of a kind counts; all descriptions are looked through once for each kind
+            if seen.contains(&kind) {
+                continue;
+            }
+            seen.push(kind);
             let descriptions = self.descriptions(tables, kind, *length)?;
-            if is_known || descriptions.is_empty() {
+            if descriptions.is_empty() {
                 continue;
             }
             // of version 1 a parameter lies before the rows

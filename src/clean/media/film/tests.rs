@@ -380,6 +380,78 @@ fn samples_that_no_chunk_holds_are_none() {
     assert_eq!(cleaned(&output).unwrap(), (output, BTreeSet::new()));
 }
 
+/// A film of `tables` whose media data is behind it from `offset` on.
+fn film(tables: &[&[u8]], more: &[u8], behind: &[u8]) -> Vec<u8> {
+    let ftyp = boxed(b"ftyp", &[b"isom\0\0\0\0isom"]);
+    [ftyp, CLEAN.movie(0, &boxed(b"stbl", tables), more), behind.to_vec()].concat()
+}
+
+#[test]
+fn many_tables_that_name_each_other_take_little_time() {
+    // each asked of each would take minutes
+    let sgpd = boxed(b"sgpd", &[&[1, 0, 0, 0], b"othr", &words(&[2, 0])]).repeat(20_000);
+    let sbgp = boxed(b"sbgp", &[&[0; 4], b"roll", &words(&[0])]).repeat(20_000);
+    let tables = CLEAN.tables(0);
+    let output = cleaned(&film(&[&tables[8..], &sgpd, &sbgp], &[], &[]));
+    assert!(output.is_ok());
+    let trex: Vec<u8> =
+        (0..60_000).flat_map(|n| boxed(b"trex", &[&words(&[0, 100 + n, 1, 1, 0, 0])])).collect();
+    let traf = boxed(b"traf", &[&boxed(b"tfhd", &[&words(&[0, 9])])]).repeat(60_000);
+    let mvex = boxed(b"mvex", &[&trex]);
+    let output = cleaned(&film(&[&tables[8..]], &mvex, &boxed(b"moof", &[&traf])));
+    assert!(output.is_ok());
+}
+
+#[test]
+fn sample_entries_are_held_to_a_limit_together() {
+    let sets: Vec<u8> = (0..255_u32)
+        .flat_map(|number| {
+            let mut id = fields::BitsOut::default();
+            id.exp_golomb(number);
+            let set = [&[0x68], id.bytes.as_slice(), &[7; 4000]].concat();
+            [&u16::try_from(set.len()).unwrap().to_be_bytes(), set.as_slice()].concat()
+        })
+        .collect();
+    let avcc = boxed(b"avcC", &[&[1, 66, 0, 10, 0xff, 0xe0, 255], &sets]);
+    let entry = boxed(b"avc1", &[&[0; 78], &avcc]);
+    let file = |count: usize| {
+        let number = u32::try_from(count).unwrap();
+        film(&[&boxed(b"stsd", &[&words(&[0, number]), &entry.repeat(count)])], &[], &[])
+    };
+    assert!(cleaned(&file(3)).is_ok());
+    assert_eq!(refusal(&file(5)), Refusal::TooLarge { kind: Kind::Mp4 });
+}
+
+#[test]
+fn pictures_around_user_data_are_not_held() {
+    let mut esds = Vec::new();
+    // ES_Descriptor, DecoderConfigDescriptor of Visual 14496-2
+    esds.extend([0, 0, 0, 0, 3, 18, 0, 0, 0, 4, 13, 0x20, 0x11]);
+    esds.extend([0; 11]);
+    let entry = boxed(b"mp4v", &[&[0; 78], &boxed(b"esds", &[&esds])]);
+    let picture = [b"\0\0\x01\xb6".as_slice(), &[7; 1 << 20]].concat();
+    let sample = [b"CANARY".as_slice(), &picture, b"\0\0\x01\xb2CANARY", &picture].concat();
+    let size = u32::try_from(sample.len()).unwrap();
+    let file = |offset| {
+        let tables = [
+            boxed(b"stsd", &[&words(&[0, 1]), &entry]),
+            boxed(b"stts", &[&words(&[0, 1, 1, 100])]),
+            boxed(b"stsc", &[&words(&[0, 1, 1, 1, 1])]),
+            boxed(b"stsz", &[&words(&[0, 0, 1, size])]),
+            boxed(b"stco", &[&words(&[0, 1, offset])]),
+        ];
+        film(&[&tables.concat()], &[], &boxed(b"mdat", &[&sample]))
+    };
+    let offset = u32::try_from(file(0).len()).unwrap() - size;
+    let file = file(offset);
+    let planned = crate::clean::clean(&mut Cursor::new(&file), &Limits::default()).unwrap();
+    assert!(planned.held() < 4096, "{}", planned.held());
+    let (output, _) = cleaned(&file).unwrap();
+    assert!(output.ends_with(&[picture.as_slice(), &picture].concat()));
+    assert!(!contains(&output, b"CANARY"));
+    assert_eq!(cleaned(&output).unwrap(), (output, BTreeSet::new()));
+}
+
 proptest! {
     #[test]
     fn films_that_differ_in_metadata_become_the_same(

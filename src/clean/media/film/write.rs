@@ -3,14 +3,12 @@
 
 use super::{
     fields::{put_sized, put16, put32, write_box, write_full_box},
-    model::{Edit, Group, Medium, Movie, Runs, Samples, Sizes, Track},
+    model::{Edit, Group, IDENTITY, Medium, Movie, Runs, Samples, Sizes, Track, upright},
 };
 use crate::clean::Kind;
 
 /// ISO 639-2 `und`, packed (ISO/IEC 14496-12 §8.4.2.3): a phone's language tells where its owner comes from.
 pub(super) const UNDETERMINED: u16 = 0x55c4;
-/// The matrix that changes nothing.
-const IDENTITY: [u32; 9] = [1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30];
 
 /// What the kinds differ in: brands (minor version 0), and QuickTime's own handler types.
 const fn brands(kind: Kind) -> &'static [u8] {
@@ -126,7 +124,7 @@ fn movie_header(out: &mut Vec<u8>, movie: &Movie) {
         put32(out, &[1 << 16]);
         put16(out, &[1 << 8, 0]);
         out.extend_from_slice(&[0; 8]);
-        out.extend_from_slice(&movie.matrix);
+        put32(out, &upright(movie.matrix, [0, 0]));
         out.extend_from_slice(&[0; 24]);
         put32(out, &[u32::try_from(movie.tracks.len() + 1).unwrap_or(u32::MAX)]);
     });
@@ -153,7 +151,7 @@ fn write_track(
         match track.medium {
             Medium::Picture => {
                 put16(out, &[track.layer, track.alternate_group, 0, 0]);
-                out.extend_from_slice(&track.matrix);
+                put32(out, &upright(track.matrix, track.shown));
                 put32(out, &track.shown);
             }
             Medium::Sound => {
@@ -368,18 +366,39 @@ fn composition(out: &mut Vec<u8>, samples: &Samples) {
     });
 }
 
-/// `sgpd` and `sbgp` (§8.9).
+/// `sgpd` and `sbgp` (§8.9): each description that a sample is of once, in the order of their values; nothing of a group
+/// that no sample is in.
 fn sample_group(out: &mut Vec<u8>, group: &Group) {
-    let length = group.descriptions.first().map_or(0, Vec::len);
+    let description = |index: u32| {
+        let index = usize::try_from(index).ok()?.checked_sub(1)?;
+        described(group.kind, group.descriptions.get(index)?)
+    };
+    let mut used: Vec<Vec<u8>> =
+        group.samples.runs.iter().filter_map(|run| description(run.1)).collect();
+    used.sort_unstable();
+    used.dedup();
+    let Some(length) = used.first().map(Vec::len) else {
+        return;
+    };
+    let mut samples = Runs::default();
+    for &(count, index) in &group.samples.runs {
+        let place = description(index).and_then(|value| used.binary_search(&value).ok());
+        let number = place.and_then(|place| u32::try_from(place + 1).ok()).unwrap_or(0);
+        samples.push(count, number);
+    }
     write_full_box(out, b"sgpd", 1, 0, |out| {
         out.extend_from_slice(&group.kind);
-        let count = u32::try_from(group.descriptions.len()).unwrap_or(0);
+        let count = u32::try_from(used.len()).unwrap_or(0);
         put32(out, &[u32::try_from(length).unwrap_or(0), count]);
-        for description in &group.descriptions {
+        for description in &used {
             out.extend_from_slice(description);
         }
     });
-    let Runs { runs, .. } = &group.samples;
+    // those that are told nothing are in no group
+    let mut runs = samples.runs.as_slice();
+    if let [before @ .., (_, 0)] = runs {
+        runs = before;
+    }
     write_full_box(out, b"sbgp", 0, 0, |out| {
         out.extend_from_slice(&group.kind);
         put32(out, &[u32::try_from(runs.len()).unwrap_or(0)]);
@@ -387,4 +406,45 @@ fn sample_group(out: &mut Vec<u8>, group: &Group) {
             put32(out, &[count, index]);
         }
     });
+}
+
+/// A group's description, if it says something that can be: a distance of at most 255 samples (ISO/IEC 14496-12 §10.1),
+/// how many pictures lead (§10.4), a type of NAL unit (ISO/IEC 14496-15 §8.4.4).
+fn described(kind: [u8; 4], description: &[u8]) -> Option<Vec<u8>> {
+    match (&kind, description) {
+        (b"roll" | b"prol", [high, low]) => {
+            let distance = i16::from_be_bytes([*high, *low]);
+            (distance != 0 && distance.unsigned_abs() < 256).then(|| description.to_vec())
+        }
+        // the count means nothing if it is not known
+        (b"rap ", [leading]) => Some(vec![if leading & 0x80 == 0 { 0 } else { *leading }]),
+        (b"sync", [unit]) => Some(vec![unit & 0x3f]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(kind: [u8; 4], descriptions: &[&[u8]], runs: &[(u32, u32)]) -> Vec<u8> {
+        let mut samples = Runs::default();
+        runs.iter().for_each(|&(count, index)| samples.push(count, index));
+        let descriptions = descriptions.iter().map(|bytes| bytes.to_vec()).collect();
+        let mut out = Vec::new();
+        sample_group(&mut out, &Group { kind, descriptions, samples });
+        out
+    }
+
+    #[test]
+    fn only_descriptions_that_a_sample_is_of_stay() {
+        let canonical = written(*b"roll", &[&[255, 255], &[0, 4]], &[(1, 2), (2, 0), (3, 1)]);
+        assert!(!canonical.is_empty());
+        let told = [b"CA".as_slice(), &[0, 4], b"NA", &[255, 255], b"RY", &[0, 4]];
+        let runs = [(1, 6), (1, 1), (1, 0), (2, 4), (1, 4), (9, 3)];
+        assert_eq!(written(*b"roll", &told, &runs), canonical);
+        assert!(written(*b"roll", &told, &[(9, 0), (1, 1)]).is_empty());
+        assert!(written(*b"sync", &[&[0xff]], &[(1, 1)]).contains(&0x3f));
+        assert!(!written(*b"rap ", &[&[0x55]], &[(1, 1)]).contains(&0x55));
+    }
 }

@@ -77,6 +77,29 @@ fn to_leb128(mut value: u64, bytes: &mut Vec<u8>) {
     }
 }
 
+/// A frame that is kept.
+struct Frame {
+    /// Its layer in time.
+    temporal: u8,
+    /// Its layer in space: the larger ones refine the smaller.
+    spatial: u8,
+    /// Whether tile groups belong to it, as to one that began with a header of its own.
+    has_tile_groups: bool,
+}
+
+impl Frame {
+    fn new(unit: &Unit) -> Self {
+        let layers = unit.layers.unwrap_or(0);
+        let has_tile_groups = unit.kind == obu::FRAME_HEADER;
+        Self { temporal: layers >> 5, spatial: layers >> 3 & 3, has_tile_groups }
+    }
+
+    /// Whether it refines the one `before`: one layer has one frame, which decoders show.
+    const fn refines(&self, before: &Self) -> bool {
+        self.temporal == before.temporal && self.spatial > before.spatial
+    }
+}
+
 /// Keeps sequence headers and the frame, or the frames of a layered picture; metadata, padding, delimiters and further
 /// frames are left out.
 pub(super) fn picture<R: Read + Seek>(
@@ -85,12 +108,12 @@ pub(super) fn picture<R: Read + Seek>(
     coded: &mut Coded<'_>,
 ) -> Result<(), Trouble> {
     let mut at = 0;
-    let (mut sequence, mut frame) = (false, false);
+    let (mut sequence, mut frame) = (false, None::<Frame>);
     while at < data.len() {
         coded.unit()?;
         let head = data.read(input, at, 10)?;
         let Some(unit) = unit(&head) else {
-            return if frame { coded.leave(Found::Other) } else { Err(Trouble::Damaged) };
+            return if frame.is_some() { coded.leave(Found::Other) } else { Err(Trouble::Damaged) };
         };
         let start = at + unit.header;
         at = unit.size.map_or(data.len(), |size| start.saturating_add(size));
@@ -98,19 +121,27 @@ pub(super) fn picture<R: Read + Seek>(
             return Err(Trouble::Damaged);
         }
         let begins_frame = matches!(unit.kind, obu::FRAME_HEADER | obu::FRAME);
-        if frame && begins_frame && unit.layers.is_none() {
-            // decoders show the first frame
+        let begun = begins_frame.then(|| Frame::new(&unit));
+        if let (Some(before), Some(next)) = (&frame, &begun)
+            && !next.refines(before)
+        {
             return coded.leave(Found::Other);
         }
         let kept = match unit.kind {
             obu::SEQUENCE_HEADER if at - start > MOST_HEADER => return Err(Trouble::Damaged),
             obu::SEQUENCE_HEADER => !sequence,
             obu::FRAME_HEADER | obu::FRAME => sequence,
-            obu::TILE_GROUP => frame,
+            obu::TILE_GROUP => match &frame {
+                // only decoding would tell whether tiles are missing in the frame
+                Some(frame) if !frame.has_tile_groups => return Err(Trouble::Unsupported),
+                frame => frame.is_some(),
+            },
             _ => false,
         };
         sequence |= kept && unit.kind == obu::SEQUENCE_HEADER;
-        frame |= kept && begins_frame;
+        if kept {
+            frame = begun.or(frame);
+        }
         if kept {
             let mut header = vec![unit.kind << 3 | 2];
             if let Some(layers) = unit.layers {
@@ -123,5 +154,5 @@ pub(super) fn picture<R: Read + Seek>(
             coded.leave(Found::Other)?;
         }
     }
-    if frame { Ok(()) } else { Err(Trouble::Damaged) }
+    if frame.is_some() { Ok(()) } else { Err(Trouble::Damaged) }
 }

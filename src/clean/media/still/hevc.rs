@@ -1,7 +1,7 @@
 //! HEVC pictures (ITU-T H.265): an item's data is NAL units, each behind its length (ISO/IEC 14496-15 §8.3).
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{Read, Seek},
 };
 
@@ -17,11 +17,15 @@ mod nal {
     pub(super) const BLA_W_LP: u8 = 16;
     pub(super) const CRA: u8 = 21;
     pub(super) const VPS: u8 = 32;
+    pub(super) const SPS: u8 = 33;
     pub(super) const PPS: u8 = 34;
 }
 
 /// The most bytes of a parameter set; a phone's longest has 60, and one with scaling lists 2000.
 const MOST_PARAMETERS: usize = 4096;
+
+/// The most parameter sets of a picture; phones write three.
+const MOST_SETS: usize = 16;
 
 /// The most bytes of `hvcC`.
 const MOST_CONFIG: usize = 32 << 10;
@@ -30,6 +34,7 @@ const MOST_CONFIG: usize = 32 << 10;
 pub(super) struct Config {
     /// The box written anew.
     pub(super) bytes: Vec<u8>,
+    sets: Sets,
     /// How many bytes a NAL unit's length has: 1, 2 or 4.
     length_size: u8,
     /// Whether the brand `heic` covers the picture: 8 bits, and chroma of a quarter of the size or none.
@@ -50,31 +55,141 @@ const fn is_parameter_set(unit: u8) -> bool {
     matches!(unit, nal::VPS..=nal::PPS)
 }
 
+/// The parameter sets of a picture, by type and number.
+#[derive(Clone, Default)]
+struct Sets(BTreeMap<(u8, u32), Vec<u8>>);
+
+impl Sets {
+    /// Whether the set is new; None for one that is none, or that takes the place of another.
+    fn add(&mut self, set: &[u8]) -> Option<bool> {
+        let unit = unit_type(set).filter(|unit| is_parameter_set(*unit))?;
+        let key = (unit, set_number(unit, set)?);
+        match self.0.get(&key) {
+            Some(known) => (known == set).then_some(false),
+            None if self.0.len() >= MOST_SETS || set.len() > MOST_PARAMETERS => None,
+            None => {
+                self.0.insert(key, set.to_vec());
+                Some(true)
+            }
+        }
+    }
+}
+
+/// A parameter set's number (H.265 §7.3.2.1 to §7.3.2.3).
+fn set_number(unit: u8, set: &[u8]) -> Option<u32> {
+    let bytes = without_emulation_prevention(set.get(2..)?);
+    let first = *bytes.first()?;
+    match unit {
+        nal::VPS => Some(u32::from(first >> 4)),
+        nal::SPS => {
+            // behind what it says in general, and of each of its layers in time: two flags, then 11 bytes and 1
+            let layers = usize::from(first >> 1 & 7);
+            let mut at = 13;
+            if layers > 0 {
+                let flags = bytes
+                    .get(13..15)?
+                    .iter()
+                    .fold(0_u16, |flags, byte| flags << 8 | u16::from(*byte));
+                at += 2;
+                for layer in 0..layers {
+                    let flags = flags >> (14 - 2 * layer) & 3;
+                    at += [0, 1, 11, 12].get(usize::from(flags))?;
+                }
+            }
+            golomb(bytes.get(at..)?).filter(|number| *number < 16)
+        }
+        _ => golomb(&bytes).filter(|number| *number < 64),
+    }
+}
+
+/// §7.4.2: a byte 3 behind two zeros is none of the payload.
+fn without_emulation_prevention(bytes: &[u8]) -> Vec<u8> {
+    let (mut payload, mut zeros) = (Vec::new(), 0);
+    for &byte in bytes.iter().take(128) {
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        payload.push(byte);
+    }
+    payload
+}
+
+/// The number at the beginning of `bytes` (§9.2), if it is small.
+fn golomb(bytes: &[u8]) -> Option<u32> {
+    let [a, b] = [bytes.first().copied()?, bytes.get(1).copied().unwrap_or(0)];
+    let word = u16::from_be_bytes([a, b]);
+    let zeros = word.leading_zeros();
+    let shift = 15_u32.checked_sub(2 * zeros)?;
+    u32::from(word >> shift).checked_sub(1)
+}
+
+/// General profile, tier and level in one form (H.265 annex A.3): what is compatible with a profile, and what it does
+/// not use, follows from it, from the depth over 8 bits and from the chroma. Decoders ask the parameter sets.
+fn general(told: [u8; 12], chroma: u8, depth: u8) -> [u8; 12] {
+    let [tier_and_profile, .., level] = told;
+    let tier = tier_and_profile & 0x20;
+    let profile = Some(tier_and_profile & 0x1f).filter(|profile| *profile <= 11).unwrap_or(0);
+    let compatible: u32 = match profile {
+        0 => 0,
+        1 => 0x6000_0000,
+        3 => 0x7000_0000,
+        other => 0x8000_0000 >> other,
+    };
+    let mut constraints = [0, 0];
+    if profile >= 4 {
+        let flags = [
+            depth <= 4,
+            depth <= 2,
+            depth == 0,
+            chroma <= 2,
+            chroma <= 1,
+            chroma == 0,
+            // more than 12 bits have pictures of one kind only
+            depth > 4,
+            false,
+            true,
+        ];
+        let bits = flags.iter().fold(0_u16, |bits, flag| bits << 1 | u16::from(*flag)) << 3;
+        constraints = bits.to_be_bytes();
+    }
+    // table A.8; 255 is without a limit
+    let levels = [30, 60, 63, 90, 93, 120, 123, 150, 153, 156, 180, 183, 186];
+    let level = levels.into_iter().find(|known| level <= *known).unwrap_or(255);
+    let [a, b, c, d] = compatible.to_be_bytes();
+    let [e, f] = constraints;
+    [tier | profile, a, b, c, d, e, f, 0, 0, 0, 0, level]
+}
+
 /// Takes profile, level, sizes of samples and parameter sets (ISO/IEC 14496-15 §8.3.3.1). Frame rates and what helps
 /// only those who decode in parallel are written as unknown.
 pub(super) fn config(payload: &[u8], found: &mut BTreeSet<Found>) -> Option<Config> {
     let mut fields = Some(Fields(payload)).filter(|_| payload.len() <= MOST_CONFIG)?;
     fields.u8()?;
-    let profile = fields.bytes(12)?;
+    let profile = *fields.bytes(12)?.first_chunk::<12>()?;
     fields.bytes(3)?;
     let [chroma, luma_depth, chroma_depth] = *fields.bytes(3)?.first_chunk::<3>()?;
     let (chroma, luma_depth, chroma_depth) = (chroma & 3, luma_depth & 7, chroma_depth & 7);
     fields.u16()?;
     let layers = fields.u8()? & 0x3f;
     let length_size = Some((layers & 3) + 1).filter(|size| *size != 3)?;
-    let arrays = parameter_sets(fields, found)?;
+    let profile = general(profile, chroma, luma_depth.max(chroma_depth));
+    let (arrays, sets) = parameter_sets(fields, found)?;
     // temporal layers and lengths of four bytes, as the data is written
     let tail = [0xf0, 0, 0xfc, 0xfc | chroma, 0xf8 | luma_depth, 0xf8 | chroma_depth, 0, 0];
     let layers = [(layers & 0x3c) | 3];
     Some(Config {
-        bytes: boxed(b"hvcC", &[&[1], profile, &tail, &layers, &arrays]),
+        bytes: boxed(b"hvcC", &[&[1], &profile, &tail, &layers, &arrays]),
+        sets,
         length_size,
         plain: chroma < 2 && luma_depth == 0 && chroma_depth == 0,
     })
 }
 
 /// The arrays of parameter sets, and how many there are; those of SEI and of what is unknown are left out.
-fn parameter_sets(mut fields: Fields<'_>, found: &mut BTreeSet<Found>) -> Option<Vec<u8>> {
+fn parameter_sets(mut fields: Fields<'_>, found: &mut BTreeSet<Found>) -> Option<(Vec<u8>, Sets)> {
+    let mut sets = Sets::default();
     let mut arrays = vec![0];
     let mut kept = 0_u8;
     for _ in 0..fields.u8()? {
@@ -86,8 +201,9 @@ fn parameter_sets(mut fields: Fields<'_>, found: &mut BTreeSet<Found>) -> Option
             let length = fields.u16()?;
             let bytes = fields.bytes(usize::from(length))?;
             if is_parameter_set(unit) && unit_type(bytes) == Some(unit) {
-                if bytes.len() > MOST_PARAMETERS {
-                    return None;
+                if !sets.add(bytes)? {
+                    found.insert(Found::Other);
+                    continue;
                 }
                 kept_units += 1;
                 units.extend_from_slice(&length.to_be_bytes());
@@ -107,7 +223,7 @@ fn parameter_sets(mut fields: Fields<'_>, found: &mut BTreeSet<Found>) -> Option
         found.insert(Found::Other);
     }
     *arrays.first_mut()? = kept;
-    Some(arrays)
+    Some((arrays, sets))
 }
 
 /// Keeps the parameter sets and the slices of one picture; SEI, fillers, other layers and other pictures are left out.
@@ -118,6 +234,7 @@ pub(super) fn picture<R: Read + Seek>(
     coded: &mut Coded<'_>,
 ) -> Result<(), Trouble> {
     let length_size = usize::from(config.length_size);
+    let mut sets = config.sets.clone();
     let mut at = 0;
     let mut begun = false;
     while at < data.len() {
@@ -148,7 +265,9 @@ pub(super) fn picture<R: Read + Seek>(
                 if length > MOST_PARAMETERS as u64 {
                     return Err(Trouble::Damaged);
                 }
-                !begun
+                let bytes = usize::try_from(length).unwrap_or(0);
+                let set = data.read(input, start, bytes)?;
+                !begun && sets.add(&set).ok_or(Trouble::Damaged)?
             }
             _ => false,
         };

@@ -14,6 +14,13 @@ use crate::clean::{
 
 /// The most bytes of all boxes that are read into memory; they hold colour profiles, and 16 bytes or so per item.
 const MOST_BYTES: u64 = 16 << 20;
+/// The most items, properties, and references; a picture of 200 megapixels has a thousand items. Each takes more memory
+/// than bytes of the file.
+const MOST_ENTRIES: usize = 1 << 16;
+/// The most extents of all items together: a file may tell many in no bytes at all.
+const MOST_EXTENTS: u32 = 1 << 16;
+/// The most associations of all items together.
+const MOST_ASSOCIATIONS: usize = 1 << 18;
 
 /// The items, by the numbers that the file gives them.
 #[derive(Default)]
@@ -26,6 +33,8 @@ pub(super) struct Meta {
     pub(super) associations: BTreeMap<u32, Vec<(usize, bool)>>,
     locations: BTreeMap<u32, Location>,
     references: BTreeMap<([u8; 4], u32), Vec<u32>>,
+    extents: u32,
+    associated: usize,
     /// Offset and end of the payload of `idat`.
     idat: Option<(u64, u64)>,
 }
@@ -147,6 +156,9 @@ impl Meta {
         }
         let content_type = fields.0.get(end + 1..).unwrap_or_default();
         let xmp = &name == b"mime" && content_type.starts_with(b"application/rdf+xml");
+        if self.items.len() >= MOST_ENTRIES {
+            return None;
+        }
         self.items.entry(id).or_insert(Item { name, protected, xmp });
         Some(())
     }
@@ -163,12 +175,23 @@ impl Meta {
             let construction = if version > 0 { fields.u16()? & 15 } else { 0 };
             let reference = fields.u16()?;
             let base = fields.sized(base_size)?;
-            let extents = (0..fields.u16()?).map(|_| {
+            let told = fields.u16()?;
+            // those that take no bytes of the file are all the same
+            let bare = offset_size == 0 && length_size == 0;
+            let count = if bare && index_size == 0 { told.min(1) } else { told };
+            self.extents = self.extents.saturating_add(count.into());
+            if self.extents > MOST_EXTENTS || self.locations.len() >= MOST_ENTRIES {
+                return None;
+            }
+            let mut extents = Vec::new();
+            for _ in 0..count {
                 fields.sized(index_size)?;
-                let offset = fields.sized(offset_size)?;
-                Some((base.checked_add(offset)?, fields.sized(length_size)?))
-            });
-            let extents = extents.collect::<Option<Vec<_>>>()?;
+                let offset = base.checked_add(fields.sized(offset_size)?)?;
+                let length = fields.sized(length_size)?;
+                if length > 0 {
+                    extents.push((offset, length));
+                }
+            }
             self.locations.entry(id).or_insert(Location { construction, reference, extents });
         }
         Some(())
@@ -182,6 +205,9 @@ impl Meta {
             let from = fields.number(version > 0)?;
             let count = fields.u16()?;
             let to = (0..count).map(|_| fields.number(version > 0)).collect::<Option<Vec<_>>>()?;
+            if self.references.len() >= MOST_ENTRIES {
+                return None;
+            }
             self.references.entry((name, from)).or_insert(to);
         }
         Some(())
@@ -194,6 +220,9 @@ impl Meta {
                 b"ipco" => {
                     let mut fields = Fields(payload);
                     while let Some((name, payload)) = fields.child() {
+                        if self.properties.len() >= MOST_ENTRIES {
+                            return None;
+                        }
                         self.properties.push((name, payload.to_vec()));
                     }
                     // a broken one would change the numbers of those behind it
@@ -224,6 +253,10 @@ impl Meta {
                 })
             });
             let properties = properties.collect::<Option<Vec<_>>>()?;
+            self.associated = self.associated.saturating_add(properties.len());
+            if self.associated > MOST_ASSOCIATIONS || self.associations.len() >= MOST_ENTRIES {
+                return None;
+            }
             self.associations.entry(id).or_insert(properties);
         }
         Some(())
@@ -256,5 +289,74 @@ impl Meta {
             data.push(from, *length);
         }
         (data.len() > 0).then_some(data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `iloc` with sizes of offsets and lengths, and so many items that have so many extents each.
+    fn located(sizes: u8, items: u16, extents: u16, each: &[u8]) -> (Option<()>, Meta) {
+        let mut bytes = vec![0, 0, 0, 0, sizes, 0];
+        bytes.extend(items.to_be_bytes());
+        for id in 0..items {
+            bytes.extend([id, 0, extents].map(u16::to_be_bytes).as_flattened());
+            bytes.extend(each.repeat(extents.into()));
+        }
+        let mut meta = Meta::default();
+        let read = meta.item_locations(Fields(&bytes), &Limits::default());
+        (read, meta)
+    }
+
+    fn kept(meta: &Meta) -> usize {
+        meta.locations.values().map(|location| location.extents.capacity()).sum()
+    }
+
+    #[test]
+    fn extents_of_nothing_take_no_memory() {
+        let (read, meta) = located(0, 1000, u16::MAX, b"");
+        assert_eq!((read, meta.locations.len(), kept(&meta)), (Some(()), 1000, 0));
+        let (read, meta) = located(0x44, 2, 1000, b"\0\0\0\x09\0\0\0\0");
+        assert_eq!((read, kept(&meta)), (Some(()), 0));
+    }
+
+    #[test]
+    fn all_extents_together_are_bounded() {
+        assert!(located(0x04, 4, 10_000, b"\0\0\0\x01").0.is_some());
+        let (read, meta) = located(0x04, 40, 10_000, b"\0\0\0\x01");
+        assert!(read.is_none() && kept(&meta) < 1 << 17);
+    }
+
+    #[test]
+    fn entries_are_bounded() {
+        let many = 1 + u32::try_from(MOST_ENTRIES).unwrap();
+        let refused =
+            |entries: u32, read: fn(&mut Meta, Fields<'_>) -> Option<()>, bytes: &[u8]| {
+                let count = entries.to_be_bytes();
+                read(&mut Meta::default(), Fields(&[&bytes[..4], &count, &bytes[4..]].concat()))
+                    .is_none()
+            };
+        let numbered = |entries: u32, rest: &[u8]| {
+            (0..entries).flat_map(|id| [&id.to_be_bytes(), rest].concat()).collect::<Vec<_>>()
+        };
+        for (entries, expected) in [(1000, false), (many, true)] {
+            // version 1, and an item without associations
+            let bytes = [b"\x01\0\0\0".as_slice(), &numbered(entries, b"\0")].concat();
+            let limits = |meta: &mut Meta, fields: Fields<'_>| {
+                meta.property_associations(fields, &Limits::default())
+            };
+            assert_eq!(refused(entries, limits, &bytes), expected);
+            let free = [b"\0\0\0\x08free".as_slice(); 1].concat().repeat(entries as usize);
+            let all = super::super::fields::boxed(b"ipco", &[&free]);
+            let read = Meta::default().item_properties(Fields(&all), &Limits::default());
+            assert_eq!(read.is_none(), expected);
+        }
+        let associated =
+            [b"\x01\0\0\0".as_slice(), &numbered(2000, &[&[255], [1; 255].as_slice()].concat())];
+        let limits = |meta: &mut Meta, fields: Fields<'_>| {
+            meta.property_associations(fields, &Limits::default())
+        };
+        assert!(refused(2000, limits, &associated.concat()));
     }
 }

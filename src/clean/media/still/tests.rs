@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::{fields::boxed, *};
 
 const IDR: &[u8] = b"\x28\x01\xaf\x12\x34\x56\x78";
+const SPS: &[u8] = b"\x42\x01\x01AAAAAAAAAAAA\x80s";
 const HVCC: &[u8] = b"\x01\x01\x60\0\0\0\0\0\0\0\0\0\x99\xf0\0\xfc\xfd\xf8\xf8\0\0\x0b";
 
 /// An item as the files of these tests have it.
@@ -128,7 +129,7 @@ fn alpha_name() -> Vec<u8> {
 
 /// A grid of two tiles, turned, with an alpha plane.
 fn bare() -> Picture {
-    let sets: &[(u8, &[u8])] = &[(32, b"\x40\x01v"), (33, b"\x42\x01s"), (34, b"\x44\x01p")];
+    let sets: &[(u8, &[u8])] = &[(32, b"\x40\x01v"), (33, SPS), (34, b"\x44\x01p")];
     Picture {
         brands: b"heic\0\0\0\0mif1heic".to_vec(),
         primary: 49,
@@ -158,7 +159,7 @@ fn bare() -> Picture {
 fn rich(text: &[u8]) -> Picture {
     let mut picture = bare();
     let sets: &[(u8, &[u8])] =
-        &[(32, b"\x40\x01v"), (33, b"\x42\x01s"), (34, b"\x44\x01p"), (39, text), (48, text)];
+        &[(32, b"\x40\x01v"), (33, SPS), (34, b"\x44\x01p"), (39, text), (48, text)];
     picture.handler = text.to_vec();
     picture.properties[0] = hvcc(sets);
     picture.properties[4] = boxed(b"auxC", &[&alpha_name()[8..], text]);
@@ -242,7 +243,7 @@ fn a_picture_keeps_what_shows_it() {
     let holds = |bytes: &[u8]| memchr::memmem::find(&output, bytes).is_some();
     assert!(holds(b"\0\x0eauxl\0\x04\0\x01\0\x03") && !holds(b"prem"));
     assert!(holds(b"\0\x10dimg\0\x03\0\x02\0\x01\0\x02") && holds(b"pitm\0\0\0\0\0\x03"));
-    assert!(holds(&hvcc(&[(32, b"\x40\x01v"), (33, b"\x42\x01s"), (34, b"\x44\x01p")])[..20]));
+    assert!(holds(&hvcc(&[(32, b"\x40\x01v"), (33, SPS), (34, b"\x44\x01p")])[..20]));
     assert!(holds(&boxed(b"irot", &[&[3]])) && holds(b"nclx\0\x0c\0\x0d\0\x06\x80"));
     assert!(output.ends_with(&unit(IDR).repeat(3)));
     assert_eq!(cleaned(&output).unwrap(), (output, BTreeSet::new()));
@@ -322,6 +323,78 @@ fn av1_keeps_one_frame_and_its_sequence_header() {
         assert_eq!(refusal(&avif(&[0x81, 2], broken).file()), damaged, "{broken:?}");
     }
     assert_eq!(refusal(&avif(&[2], clean_one).file()), damaged);
+}
+
+#[test]
+fn av1_keeps_one_frame_of_each_layer() {
+    let layered = b"\x0a\x02SQ\x36\0\x03FRM\x36\x08\x03TOP";
+    let (output, found) = cleaned(&avif(&[0x81, 2], layered).file()).unwrap();
+    assert!(found.is_empty() && output.ends_with(layered));
+    // of the same layer, of a lower one, of none, of another time
+    for more in [b"\x36\x08".as_slice(), b"\x36\0", b"\x32", b"\x36\x30"] {
+        let dirty = [layered.as_slice(), more, b"\x03two"].concat();
+        let (other, found) = cleaned(&avif(&[0x81, 2], &dirty).file()).unwrap();
+        assert_eq!((other, found), (output.clone(), [Found::Other].into()), "{more:?}");
+    }
+    let apart = b"\x0a\x02SQ\x1a\x02HD\x22\x03TL1\x22\x03TL2";
+    let (output, _) = cleaned(&avif(&[0x81, 2], apart).file()).unwrap();
+    assert!(output.ends_with(apart));
+    let extra = b"\x0a\x02SQ\x32\x03FRM\x22\x03two";
+    let unsupported = Refusal::Unsupported { kind: Kind::Avif };
+    assert_eq!(refusal(&avif(&[0x81, 2], extra).file()), unsupported);
+}
+
+#[test]
+fn what_hvcc_says_in_general_is_written_in_one_form() {
+    let expected = cleaned(&bare().file()).unwrap().0;
+    let sets: &[(u8, &[u8])] = &[(32, b"\x40\x01v"), (33, SPS), (34, b"\x44\x01p")];
+    let mut picture = bare();
+    picture.properties[0] = hvcc(sets);
+    // profile space, compatibility, constraints, level
+    picture.properties[0][9..21].copy_from_slice(b"\xc1CANARY-8d1\x98");
+    assert_eq!(cleaned(&picture.file()).unwrap().0, expected);
+    // four times the chroma of eight bits
+    picture.properties[0][9] = 4;
+    picture.properties[0][24] = 0xff;
+    let output = cleaned(&picture.file()).unwrap().0;
+    let holds = |bytes: &[u8]| memchr::memmem::find(&output, bytes).is_some();
+    assert!(holds(b"hvcC\x01\x04\x08\0\0\0\x0e\x08\0\0\0\0\x99\xf0"));
+    assert_eq!(cleaned(&output).unwrap().0, output);
+}
+
+#[test]
+fn of_each_parameter_set_there_is_one() {
+    let expected = cleaned(&bare().file()).unwrap().0;
+    let sets = |more: &[u8]| {
+        let mut picture = bare();
+        let unit = more[0] >> 1;
+        let sets: &[(u8, &[u8])] =
+            &[(32, b"\x40\x01v"), (33, SPS), (34, b"\x44\x01p"), (unit, more)];
+        picture.properties[0] = hvcc(sets);
+        picture
+    };
+    for same in [b"\x40\x01v".as_slice(), SPS, b"\x44\x01p"] {
+        assert_eq!(cleaned(&sets(same).file()).unwrap().0, expected);
+        let mut picture = bare();
+        picture.items[0].data = [unit(same), unit(IDR)].concat();
+        assert_eq!(cleaned(&picture.file()).unwrap().0, expected);
+        let other = [same, b"secret"].concat();
+        assert_eq!(refusal(&sets(&other).file()), DAMAGED);
+        picture.items[0].data = [unit(&other), unit(IDR)].concat();
+        assert_eq!(refusal(&picture.file()), DAMAGED);
+    }
+    // another number: 0, behind layers in time of which one tells a profile and one a level
+    let layered = b"\x42\x01\x05AAAAAAAAAAAA\x90\0BBBBBBBBBBBC\x80";
+    assert!(cleaned(&sets(b"\x44\x01\x80").file()).is_ok());
+    assert_eq!(refusal(&sets(layered).file()), DAMAGED);
+    let mut other = layered.to_vec();
+    *other.last_mut().unwrap() = 0x40;
+    assert!(cleaned(&sets(&other).file()).is_ok());
+    // more than any picture has
+    let mut picture = bare();
+    let many = (0..16_u8).flat_map(|n| unit(&[0x40, 1, n << 4]));
+    picture.items[0].data = many.chain(unit(IDR)).collect();
+    assert_eq!(refusal(&picture.file()), DAMAGED);
 }
 
 #[test]

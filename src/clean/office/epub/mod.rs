@@ -20,7 +20,7 @@ mod table;
 mod tests;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     fmt::Write as _,
     io::{Read, Seek},
 };
@@ -147,20 +147,24 @@ impl Book<'_, '_, '_> {
     /// What the package document names, and is kept. Pictures are cleaned here.
     fn items(&mut self, package: &PackageDocument) -> Result<Vec<Item>, Refusal> {
         let mut items: Vec<Item> = Vec::new();
+        let spine: HashSet<&str> = package.spine.iter().map(|(id, _)| id.as_str()).collect();
+        let mut seen = HashSet::new();
         for item in &package.items {
+            self.work.member(self.kind)?;
             let Some((path, _)) = self.target(&item.href) else {
                 self.found.insert(Found::Active);
                 continue;
             };
+            // a file is named once (EPUB 3.3 §5.6)
+            if !seen.insert(path.clone()) {
+                continue;
+            }
             let Some(bytes) = self.read(&path)? else {
                 continue;
             };
-            let Some(what) = self.what(item, package, &bytes)? else {
+            let Some(what) = self.what(item, spine.contains(item.id.as_str()), &bytes)? else {
                 continue;
             };
-            if self.files.contains_key(&path) {
-                continue;
-            }
             let number = items.len() + 1;
             let (media, name) = match &what {
                 What::Page => ("application/xhtml+xml", format!("{number}.xhtml")),
@@ -196,11 +200,10 @@ impl Book<'_, '_, '_> {
     fn what(
         &mut self,
         item: &OpfItem,
-        package: &PackageDocument,
+        in_spine: bool,
         bytes: &[u8],
     ) -> Result<Option<What>, Refusal> {
         let media = item.media.trim().to_ascii_lowercase();
-        let in_spine = package.spine.iter().any(|(id, _)| *id == item.id);
         Ok(match media.as_str() {
             "application/xhtml+xml" | "text/x-oeb1-document" | "text/html" => Some(What::Page),
             "application/x-dtbncx+xml" => Some(What::Contents),
@@ -364,7 +367,11 @@ const CONTAINER: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<container 
 /// The package document (EPUB 3.3 §5, OPF 2.0.1): what is required of metadata is the same in all books.
 fn package_document(package: &PackageDocument, items: &[Item]) -> String {
     let three = package.version.starts_with('3');
-    let place = |id: &str| items.iter().position(|item| item.id == id).map(|at| at + 1);
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (at, item) in items.iter().enumerate() {
+        places.entry(&item.id).or_insert(at + 1);
+    }
+    let place = |id: &str| places.get(id).copied();
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<package xmlns=\"http://www.idpf.org/2007/opf\" \
          version=\"{}\" unique-identifier=\"id\"><metadata \

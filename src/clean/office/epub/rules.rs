@@ -138,7 +138,7 @@ impl Page<'_, '_, '_, '_> {
         let of_element = element.name;
         let book = &mut *self.book;
         element.attributes.retain_mut(|attribute| {
-            let Name { space, local } = attribute.name;
+            let Name { space, local, .. } = attribute.name;
             let value = match (space, local) {
                 ("", "href" | "src" | "rel") | ("xlink", "href") => return true,
                 ("", "type") if of_element.local == "link" => return true,
@@ -195,7 +195,7 @@ impl Rules for Page<'_, '_, '_, '_> {
     }
 
     fn start(&mut self, element: &mut Element<'_, '_>) -> Result<Fate, Refusal> {
-        let Name { space, local } = element.name;
+        let Name { space, local, .. } = element.name;
         let listed = match space {
             "html" => table::ELEMENTS.binary_search(&local).is_ok(),
             "svg" => matches!(local, "svg" | "image" | "g"),
@@ -230,7 +230,7 @@ impl Rules for Page<'_, '_, '_, '_> {
 
     fn text<'t>(&mut self, text: Cow<'t, str>, path: &[Open<'_>]) -> Kept<'t> {
         let holder = path.iter().rev().find(|open| open.fate == Fate::Keep).map(|open| open.name);
-        let Some(Name { space, local }) = holder else {
+        let Some(Name { space, local, .. }) = holder else {
             return Ok(None);
         };
         Ok(match (space, local) {

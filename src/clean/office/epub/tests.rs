@@ -118,6 +118,35 @@ fn full(canary: &str, page_body: &str) -> Vec<u8> {
     ])
 }
 
+/// A book whose package document names `items`.
+fn naming(items: &str, spine: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let container = b"<container version='1.0' xmlns='urn:oasis:names:tc:opendocument:xmlns:container'><rootfiles>\
+        <rootfile full-path='b.opf' media-type='application/oebps-package+xml'/></rootfiles></container>";
+    let opf = format!(
+        "<package xmlns='http://www.idpf.org/2007/opf' version='3.0'><manifest>{items}</manifest><spine>{spine}\
+         </spine></package>"
+    );
+    let mut members: Vec<(&str, &[u8])> =
+        vec![("META-INF/container.xml", container), ("b.opf", opf.as_bytes())];
+    members.extend_from_slice(files);
+    packed(&members)
+}
+
+#[test]
+fn items_are_counted_and_a_file_is_one_item() {
+    let text = page("", "<p>one</p>");
+    let item =
+        |n: usize| format!("<item id='i{n}' href='a.xhtml' media-type='application/xhtml+xml'/>");
+    let items: String = (0..20).map(item).collect();
+    let book = naming(&items, "<itemref idref='i0'/>", &[("a.xhtml", text.as_bytes())]);
+    let (out, _) = cleaned(&book).unwrap();
+    assert_eq!(members(&out).iter().filter(|(name, _)| name.ends_with(".xhtml")).count(), 1);
+    let limits = Limits { members: 10, ..Limits::default() };
+    let refused = crate::clean::clean(&mut Cursor::new(&book), &limits).err();
+    let too_large = Refusal::TooLarge { kind: Kind::Epub };
+    assert!(matches!(refused, Some(CleanError::Refused(refusal)) if refusal == too_large));
+}
+
 #[test]
 fn nothing_but_the_book_is_left() {
     let (out, report) = cleaned(&full("canary", "")).unwrap();

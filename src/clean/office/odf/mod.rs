@@ -5,15 +5,17 @@
 //! | `mimetype`, `META-INF/manifest.xml` | written anew; a manifest that names encryption: refused |
 //! | `content.xml`, `styles.xml` | rewritten, see [`rules`] and [`table`] |
 //! | `settings.xml` | only settings that decide the layout; no printer, no view, no identifiers |
-//! | pictures that the content shows | cleaned and numbered; those of kinds that cannot be cleaned are dropped |
+//! | pictures that the content shows | cleaned and numbered, EMF and WMF as in OOXML; those of kinds that cannot be cleaned are dropped |
 //! | embedded charts, formulas and documents in OpenDocument | rewritten by the same rules |
 //! | other embedded objects, sounds, films, fonts | dropped; the picture that stands for an object stays |
 //! | `meta.xml`, `Thumbnails/`, `Configurations2/`, `manifest.rdf`, `layout-cache`, signatures, everything else | dropped |
 //! | `Basic/`, `Scripts/` | refused if there is a program in them |
 //!
-//! Not detected: hidden sheets, rows and text stay as they are, and so do speaker's notes. What a chart, a pivot table or
+//! Not detected: hidden sheets, rows, columns and slides stay as they are, and so does text that is there but cannot be
+//! seen (white on white, behind a picture). A paragraph that a field hides is shown. What a chart, a pivot table or
 //! a linked cell took from elsewhere stays as the values that are shown.
 
+mod hidden;
 mod rules;
 mod table;
 #[cfg(test)]
@@ -21,7 +23,7 @@ mod tests;
 mod value;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     io::{Read, Seek},
 };
 
@@ -30,6 +32,7 @@ use zeroize::Zeroizing;
 use crate::clean::{
     CleanError, Cleaned, Found, Kind, Refusal, Remains,
     input::Input,
+    office::ooxml,
     replay::Pieces,
     work::Work,
     xml,
@@ -54,8 +57,11 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
         folder: String::new(),
         target: String::new(),
         names: value::Names::default(),
-        pictures: Vec::new(),
+        pictures: HashMap::new(),
+        shown: 0,
         objects: Vec::new(),
+        targets: HashMap::new(),
+        hiding: hidden::Styles::default(),
         members: Vec::new(),
     };
     package.look_around()?;
@@ -79,9 +85,15 @@ struct Package<'a, 'w, 'l> {
     target: String,
     names: value::Names,
     /// Pictures by their names in the archive; none if it is dropped.
-    pictures: Vec<(String, Option<String>)>,
+    pictures: HashMap<String, Option<String>>,
+    /// How many of them are written.
+    shown: usize,
     /// Embedded documents: their folders in the archive and as they are written.
     objects: Vec<(String, String)>,
+    /// The same to look up by the first.
+    targets: HashMap<String, String>,
+    /// Styles of the document under way that hide text.
+    hiding: hidden::Styles,
     /// What is written, with its media type.
     members: Vec<Member>,
 }
@@ -167,6 +179,7 @@ impl Package<'_, '_, '_> {
     }
 
     fn document(&mut self, main: bool) -> Result<(), Refusal> {
+        self.hiding = hidden::Styles::default();
         // styles first, for the content uses their names
         for part in ["styles.xml", "content.xml"] {
             let name = format!("{}{part}", self.folder);
@@ -196,6 +209,7 @@ impl Package<'_, '_, '_> {
     fn markup(&mut self, part: &str, bytes: &[u8]) -> Result<(), Refusal> {
         let text = xml::decode(bytes, self.kind)?;
         let (kind, limits) = (self.kind, self.work.limits());
+        self.hiding.begin_part();
         let rewritten = xml::rewrite(&text, kind, &mut Markup::new(self), limits)?;
         self.found.extend(rewritten.found);
         self.member(format!("{}{part}", self.target), "text/xml", rewritten.bytes);
@@ -212,12 +226,12 @@ impl Package<'_, '_, '_> {
             self.found.insert(Found::Active);
             return Ok(None);
         };
-        let known = self.pictures.iter().find(|(other, _)| *other == name);
-        let written = match known {
-            Some((_, written)) => written.clone(),
+        let written = match self.pictures.get(&name) {
+            Some(written) => written.clone(),
             None => {
+                self.work.member(self.kind)?;
                 let written = self.cleaned_picture(&name)?;
-                self.pictures.push((name, written.clone()));
+                self.pictures.insert(name, written.clone());
                 written
             }
         };
@@ -229,6 +243,15 @@ impl Package<'_, '_, '_> {
         let Some(bytes) = self.read(name)?.filter(|bytes| !bytes.is_empty()) else {
             return Ok(None);
         };
+        if let Some(metafile) = ooxml::metafile(&bytes) {
+            let Ok((bytes, extension, changed)) = metafile else {
+                self.found.insert(Found::Attachment);
+                return Ok(None);
+            };
+            self.found.extend(changed.then_some(Found::Other));
+            let media = if extension == "emf" { "image/x-emf" } else { "image/x-wmf" };
+            return Ok(Some(self.write_picture(extension, media, bytes, Pack::Deflate)));
+        }
         let nested = match self.work.nested(self.kind, &bytes) {
             Ok(nested) => nested,
             Err(CleanError::Refused(refusal @ Refusal::TooLarge { .. })) => return Err(refusal),
@@ -249,14 +272,24 @@ impl Package<'_, '_, '_> {
                 return Ok(None);
             }
         };
-        let number = self.pictures.iter().filter(|(_, written)| written.is_some()).count() + 1;
-        let written =
-            format!("{}Pictures/{number}.{}", self.target, nested.report.kind.extension());
         self.found.extend(nested.report.found);
         self.remains.extend(nested.report.remains);
-        let pack = Pack::of(nested.report.kind);
-        self.members.push(Member { name: written.clone(), media, bytes: nested.bytes, pack });
-        Ok(Some(written))
+        let (extension, pack) = (nested.report.kind.extension(), Pack::of(nested.report.kind));
+        Ok(Some(self.write_picture(extension, media, nested.bytes, pack)))
+    }
+
+    /// Adds a cleaned picture and gives the name under which it is written.
+    fn write_picture(
+        &mut self,
+        extension: &str,
+        media: &'static str,
+        bytes: Zeroizing<Vec<u8>>,
+        pack: Pack,
+    ) -> String {
+        self.shown += 1;
+        let name = format!("{}Pictures/{}.{extension}", self.target, self.shown);
+        self.members.push(Member { name: name.clone(), media, bytes, pack });
+        name
     }
 
     /// The reference to an embedded document; None if it is none in OpenDocument.
@@ -264,12 +297,12 @@ impl Package<'_, '_, '_> {
         let folder = format!("{}/", self.inside(href)?.trim_end_matches('/'));
         self.archive.entry(&format!("{folder}content.xml"))?;
         // one in itself would have no end
-        let known = self.objects.iter().find(|(other, _)| *other == folder);
-        let target = match known {
-            Some((_, target)) => target.clone(),
+        let target = match self.targets.get(&folder) {
+            Some(target) => target.clone(),
             None => {
                 let target = format!("{}Object {}/", self.target, self.objects.len() + 1);
-                self.objects.push((folder, target.clone()));
+                self.objects.push((folder.clone(), target.clone()));
+                self.targets.insert(folder, target.clone());
                 target
             }
         };
@@ -305,9 +338,11 @@ impl Package<'_, '_, '_> {
             manifest.push_str("\"/>");
         };
         line("/", mimetype);
-        for (folder, target) in &self.objects {
-            let media = self.object_media(folder, target);
-            line(target, media);
+        let contents: HashMap<&str, &[u8]> =
+            self.members.iter().map(|member| (member.name.as_str(), &**member.bytes)).collect();
+        for (_, target) in &self.objects {
+            let content = contents.get(format!("{target}content.xml").as_str()).copied();
+            line(target, object_media(content.unwrap_or_default()));
         }
         for member in &self.members {
             writer.add(&member.name, &member.bytes, member.pack)?;
@@ -317,23 +352,18 @@ impl Package<'_, '_, '_> {
         writer.add("META-INF/manifest.xml", manifest.as_bytes(), Pack::Deflate)?;
         writer.finish()
     }
+}
 
-    /// What an embedded document is, told from its content.
-    fn object_media(&self, _folder: &str, target: &str) -> &'static str {
-        let name = format!("{target}content.xml");
-        let content = self.members.iter().find(|member| member.name == name);
-        let has = |tag: &str| {
-            let head = content.map(|content| content.bytes.as_slice()).unwrap_or_default();
-            memchr::memmem::find(head, tag.as_bytes()).is_some()
-        };
-        match () {
-            () if has("<math:math") => "application/vnd.oasis.opendocument.formula",
-            () if has("<office:chart>") => "application/vnd.oasis.opendocument.chart",
-            () if has("<office:spreadsheet") => "application/vnd.oasis.opendocument.spreadsheet",
-            () if has("<office:presentation") => "application/vnd.oasis.opendocument.presentation",
-            () if has("<office:drawing") => "application/vnd.oasis.opendocument.graphics",
-            () => "application/vnd.oasis.opendocument.text",
-        }
+/// What an embedded document is, told from its content.
+fn object_media(content: &[u8]) -> &'static str {
+    let has = |tag: &str| memchr::memmem::find(content, tag.as_bytes()).is_some();
+    match () {
+        () if has("<math:math") => "application/vnd.oasis.opendocument.formula",
+        () if has("<office:chart>") => "application/vnd.oasis.opendocument.chart",
+        () if has("<office:spreadsheet") => "application/vnd.oasis.opendocument.spreadsheet",
+        () if has("<office:presentation") => "application/vnd.oasis.opendocument.presentation",
+        () if has("<office:drawing") => "application/vnd.oasis.opendocument.graphics",
+        () => "application/vnd.oasis.opendocument.text",
     }
 }
 

@@ -12,12 +12,14 @@
 //! | languages of Asian and complex scripts | kept, for they choose the forms of characters |
 //! | titles and descriptions of pictures, other languages, identifiers of sessions (`rsid`) | dropped |
 //! | forms, scripts, events, animations, pivot tables' and databases' definitions | dropped |
-//! | formulas that reach into other files | dropped; the value stays |
+//! | formulas, conditions and addresses that reach into other files | dropped; the value stays |
+//! | text that a style, a section or a field hides | dropped |
+//! | notes of the speaker | dropped |
 
 use std::{borrow::Cow, collections::BTreeSet};
 
 use super::{
-    Package, table,
+    Package, hidden, table,
     value::{self, Sort},
 };
 use crate::clean::{
@@ -90,11 +92,13 @@ const TEXT: &[(&str, &[&str])] = &[
 /// The content or the styles of a document.
 pub(super) struct Markup<'p, 'a, 'w, 'l> {
     package: &'p mut Package<'a, 'w, 'l>,
+    /// Whether the text of the elements that are open is hidden, the root first.
+    hidden: Vec<bool>,
 }
 
 impl<'p, 'a, 'w, 'l> Markup<'p, 'a, 'w, 'l> {
     pub(super) const fn new(package: &'p mut Package<'a, 'w, 'l>) -> Self {
-        Self { package }
+        Self { package, hidden: Vec::new() }
     }
 
     fn found(&mut self, found: Found) {
@@ -118,7 +122,7 @@ impl<'p, 'a, 'w, 'l> Markup<'p, 'a, 'w, 'l> {
             | ("presentation", "event-listener" | "sound")
             | ("form" | "script", _) => (Some(Found::Active), Fate::Drop),
             ("text", "script" | "dde-connection-decls") => (Some(Found::Active), Fate::Drop),
-            ("svg", "title" | "desc") | ("table", "title" | "desc") => {
+            ("svg", "title" | "desc") | ("table", "title" | "desc") | ("presentation", "notes") => {
                 (Some(Found::Comment), Fate::Drop)
             }
             ("draw", "object-ole") => (Some(Found::Attachment), Fate::Drop),
@@ -194,7 +198,7 @@ impl<'p, 'a, 'w, 'l> Markup<'p, 'a, 'w, 'l> {
         let element_name = element.name;
         let Package { names, found, .. } = &mut *self.package;
         element.attributes.retain_mut(|attribute| {
-            let Name { space, local } = attribute.name;
+            let Name { space, local, .. } = attribute.name;
             if element_name.is("draw", "equation") && (space, local) == ("draw", "name") {
                 return value::is_equation(&attribute.value);
             }
@@ -213,6 +217,7 @@ impl<'p, 'a, 'w, 'l> Markup<'p, 'a, 'w, 'l> {
                 Some(value) => attribute.value = Cow::Owned(value),
                 None => {
                     let told = match (space, local) {
+                        _ if sort == Some(Sort::Cells) => Some(Found::Active),
                         ("officeooo", _) => Some(Found::Identifier),
                         ("table", "formula") => formula.is_none().then_some(Found::Active),
                         ("style", "display-name") => (shown_name.as_deref()
@@ -235,14 +240,28 @@ impl<'p, 'a, 'w, 'l> Markup<'p, 'a, 'w, 'l> {
         }
     }
 
+    /// Whether an element is dropped because it is hidden. Of hidden text the paragraphs and spans stay, empty, for others
+    /// in them may be shown, and the layout counts them.
+    fn hides(&mut self, element: &Element<'_, '_>) -> bool {
+        self.package.hiding.note(element);
+        let around = self.hidden.last().copied().unwrap_or(false);
+        let own = self.package.hiding.hides(element);
+        let is_hidden = own.unwrap_or(around);
+        let holds_others =
+            own.is_some() || element.name.is("text", "span") || element.name.is("text", "a");
+        if hidden::is_hidden(element) || (is_hidden && !holds_others) {
+            self.found(Found::Other);
+            return true;
+        }
+        self.hidden.push(is_hidden);
+        false
+    }
+
     /// A cell's formula (ODF 1.3 part 4), unless it calls for something outside the document.
     fn formula(&self, element: &Element<'_, '_>) -> Option<String> {
         let formula = element.get("table", "formula").filter(|_| self.package.kind == Kind::Ods)?;
         let (prefix, text) = formula.split_once(':').filter(|(prefix, _)| *prefix != "=")?;
-        let lower = text.to_ascii_lowercase();
-        let outside = ["file:", "://", "webservice", "dde(", "mailto:", "vnd."];
-        (element.space_of(prefix) == "of" && !outside.iter().any(|word| lower.contains(word)))
-            .then(|| format!("of:{text}"))
+        (element.space_of(prefix) == "of" && !value::is_outside(text)).then(|| format!("of:{text}"))
     }
 }
 
@@ -252,7 +271,8 @@ impl Rules for Markup<'_, '_, '_, '_> {
     }
 
     fn start(&mut self, element: &mut Element<'_, '_>) -> Result<Fate, Refusal> {
-        let Name { space, local } = element.name;
+        let Name { space, local, .. } = element.name;
+        self.hidden.resize(element.path.len(), false);
         if element.path.is_empty() {
             let version = element.get("office", "version").filter(|v| VERSIONS.contains(v));
             let version = version.unwrap_or("1.3").to_owned();
@@ -270,12 +290,15 @@ impl Rules for Markup<'_, '_, '_, '_> {
                 Err(Refusal::Damaged { kind: self.package.kind })
             };
         }
+        if self.hides(element) {
+            return Ok(Fate::Drop);
+        }
         if (space, local) == ("text", "a") {
             self.found(Found::Active);
             let style = element.remove("text", "style-name");
             element.attributes.clear();
             let style = style.unwrap_or(Cow::Borrowed("Internet_20_link"));
-            element.name.local = "span";
+            element.rename("span");
             element.set("text", "style-name", self.package.names.number(&style));
             return Ok(Fate::Keep);
         }
@@ -304,6 +327,10 @@ impl Rules for Markup<'_, '_, '_, '_> {
         text: Cow<'t, str>,
         path: &[Open<'_>],
     ) -> Result<Option<Cow<'t, str>>, Refusal> {
+        if path.len().checked_sub(1).and_then(|at| self.hidden.get(at)) == Some(&true) {
+            self.package.found.extend((!text.is_empty()).then_some(Found::Other));
+            return Ok(None);
+        }
         let holder = path.iter().rev().find(|open| open.fate == Fate::Keep);
         Ok(holder.filter(|open| holds_text(open.name)).map(|_| text))
     }

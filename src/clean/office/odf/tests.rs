@@ -255,6 +255,191 @@ fn programs_and_locked_documents_are_refused() {
 }
 
 #[test]
+fn formulas_and_addresses_of_other_files_are_dropped() {
+    let outside = [
+        "[&apos;../../canary/x.ods&apos;#$Sheet1.A1]",
+        "[&apos;canary.ods&apos;#Sheet1.A1]",
+        "SUM([&apos;it&apos;&apos;s canary&apos; #$A.A1])",
+        "[canary.ods#$A.A1]",
+        "INDIRECT(&quot;&apos;../canary.ods&apos;#$A.A1&quot;)",
+        "HYPERLINK(&quot;..\\canary&quot;)",
+        "&quot;open canary #",
+    ];
+    let inside = [
+        "[$&apos;#1&apos;.A1]+[.#REF!]+#N/A",
+        "&quot;a &apos;b&apos;#c&quot;&amp;[.A1]",
+        "[$&apos;it&apos;&apos;s&apos;.A1]",
+        "SUM([.A1:.B2])",
+    ];
+    let sheet = |text: &str| {
+        let body = format!(
+            "<office:spreadsheet><table:table table:name='#1' table:print-ranges=\"{text}\"><table:shapes>\
+             <draw:frame table:end-cell-address=\"{text}\"/></table:shapes><table:table-row>\
+             <table:table-cell table:formula=\"of:={text}\" office:value='7'/></table:table-row></table:table>\
+             <table:named-expressions><table:named-range table:name='r' table:base-cell-address=\"{text}\" \
+             table:cell-range-address=\"{text}\"/></table:named-expressions></office:spreadsheet>"
+        );
+        let styles = format!(
+            "<style:style style:name='a' style:family='table-cell'><style:map style:condition=\"{text}\" \
+             style:base-cell-address=\"{text}\"/></style:style>"
+        );
+        let file = package("spreadsheet", &[("content.xml", document(&styles, &body).as_bytes())]);
+        let (out, report) = cleaned(&file).unwrap();
+        (content(&out), report.found.contains(&Found::Active))
+    };
+    for text in outside {
+        let (out, found) = sheet(text);
+        assert!(!out.contains("canary") && out.contains("office:value=\"7\"") && found, "{out}");
+    }
+    for text in inside {
+        let (out, found) = sheet(text);
+        let kept = out.matches("formula=").count() + out.matches("-address=").count();
+        assert!((5..=6).contains(&kept) && out.contains("table:name=\"#1\"") && !found, "{out}");
+    }
+    let value = |text| value::clean(value::Sort::Cells, text, &mut value::Names::default());
+    assert_eq!(value("contains-text(\"#a\")").as_deref(), Some("contains-text(\"#a\")"));
+    assert_eq!(value("formula-is('../x'#$A.A1)"), None);
+    for attribute in ["base-cell-address", "target-range-address", "value"] {
+        let row = table::ROWS.iter().find(|row| row.space == "calcext").unwrap();
+        assert!(row.attributes.contains(&(attribute, value::Sort::Cells)), "{attribute}");
+    }
+}
+
+#[test]
+fn text_that_is_hidden_is_dropped() {
+    let styles = "<style:style style:name='H' style:family='text'><style:text-properties text:display='none'/>\
+        </style:style><style:style style:name='S' style:family='text' style:parent-style-name='H'>\
+        <style:text-properties text:display='true'/></style:style><style:style style:name='C' \
+        style:family='paragraph' style:parent-style-name='P'/><style:style style:name='P' \
+        style:family='paragraph'><style:text-properties text:display='none'/></style:style>";
+    let body = "<office:text><text:p>one<text:span text:style-name='H'>canary<text:s/><text:span>canary\
+        </text:span><text:author-name>canary</text:author-name><text:span text:style-name='S'>two</text:span>\
+        <draw:frame><draw:text-box><text:p>canary</text:p></draw:text-box></draw:frame></text:span>three</text:p>\
+        <text:p text:style-name='C'>canary<text:a>canary</text:a></text:p><text:section text:display='none'>\
+        <text:p>canary</text:p></text:section><text:section text:display='condition' text:is-hidden='true'>\
+        <text:p>canary</text:p></text:section><text:section text:display='condition'><text:p>four</text:p>\
+        </text:section><text:p><text:hidden-text text:is-hidden='true'>canary</text:hidden-text>\
+        <text:hidden-text text:is-hidden='false'>five</text:hidden-text></text:p></office:text>";
+    let file = package("text", &[("content.xml", document(styles, body).as_bytes())]);
+    let (out, report) = cleaned(&file).unwrap();
+    let text = content(&out);
+    assert!(!text.contains("canary") && report.found.contains(&Found::Other), "{text}");
+    for shown in [">one<", ">two<", ">three<", ">four<", ">five<"] {
+        let shown = shown.trim_matches(['<', '>']);
+        assert!(text.contains(shown), "{shown} in {text}");
+    }
+    let (again, report) = cleaned(&out).unwrap();
+    assert_eq!((again, report.found), (out, BTreeSet::new()));
+    // automatic styles are of one part alone, common ones of the document
+    let hiding = |place: &str| {
+        let styles = format!(
+            "<office:document-styles {ROOT}><office:{place}><style:style style:name='H' style:family='text'>\
+             <style:text-properties text:display='none'/></style:style></office:{place}></office:document-styles>"
+        );
+        let body = "<office:text><text:p><text:span text:style-name='H'>kept</text:span></text:p></office:text>";
+        let content_xml = document("", body);
+        let parts: [(&str, &[u8]); 2] =
+            [("styles.xml", styles.as_bytes()), ("content.xml", content_xml.as_bytes())];
+        content(&cleaned(&package("text", &parts)).unwrap().0)
+    };
+    assert!(hiding("automatic-styles").contains("kept"));
+    assert!(!hiding("styles").contains("kept"));
+}
+
+#[test]
+fn notes_of_the_speaker_are_dropped() {
+    let body = "<office:presentation><draw:page draw:name='page1'><draw:frame><draw:text-box><text:p>shown\
+        </text:p></draw:text-box></draw:frame><presentation:notes \
+        xmlns:presentation='urn:oasis:names:tc:opendocument:xmlns:presentation:1.0'><draw:frame><draw:text-box>\
+        <text:p>canary</text:p></draw:text-box></draw:frame></presentation:notes></draw:page></office:presentation>";
+    let file = package("presentation", &[("content.xml", document("", body).as_bytes())]);
+    let (out, report) = cleaned(&file).unwrap();
+    let text = content(&out);
+    assert!(text.contains("shown") && !text.contains("canary"), "{text}");
+    assert!(report.found.contains(&Found::Comment));
+}
+
+#[test]
+fn metafiles_are_cleaned_as_in_ooxml() {
+    let mut emf = vec![0; 108];
+    emf[0] = 1;
+    emf[4] = 108;
+    emf[40..44].copy_from_slice(b" EMF");
+    emf.extend(b"\x46\0\0\0\x14\0\0\0\x06\0\0\0canary\0\0");
+    emf.extend(b"\x0e\0\0\0\x14\0\0\0\0\0\0\0\x10\0\0\0\x14\0\0\0");
+    let body = "<office:text><text:p><draw:frame><draw:image xlink:href='Pictures/a.emf'/></draw:frame><draw:frame>\
+        <draw:image xlink:href='Pictures/b.emf'/></draw:frame></text:p></office:text>";
+    let file = package(
+        "text",
+        &[
+            ("content.xml", document("", body).as_bytes()),
+            ("Pictures/a.emf", &emf),
+            ("Pictures/b.emf", &emf[..100]),
+        ],
+    );
+    let (out, report) = cleaned(&file).unwrap();
+    let text = content(&out);
+    assert!(text.contains("Pictures/1.emf") && !text.contains("Pictures/2"), "{text}");
+    assert!(report.found.contains(&Found::Other) && report.found.contains(&Found::Attachment));
+    let written = members(&out);
+    let (_, picture) = written.iter().find(|(name, _)| name == "Pictures/1.emf").unwrap();
+    assert!(
+        picture.starts_with(&[1, 0, 0, 0]) && memchr::memmem::find(picture, b"canary").is_none()
+    );
+    let (_, manifest) = written.last().unwrap();
+    assert!(memchr::memmem::find(manifest, b"\"image/x-emf\"").is_some());
+    assert_eq!(cleaned(&out).unwrap().0, out);
+}
+
+#[test]
+fn names_of_shapes_are_known_words() {
+    let word = |text| value::clean(value::Sort::Word, text, &mut value::Names::default());
+    for known in [
+        "rectangle",
+        "round-rectangle",
+        "flowchart-direct-access-storage",
+        "fontwork-fade-up-and-left",
+        "mso-spt202",
+        "non-primitive",
+        "ooxml-non-primitive",
+        "ooxml-actionButtonBackPrevious",
+        "ooxml-flowChartPredefinedProcess",
+        "ooxml-round2SameRect",
+        "ooxml-star5",
+        "chart:filled-radar",
+        "x-symbol",
+        "utf-8",
+    ] {
+        assert_eq!(word(known).as_deref(), Some(known));
+    }
+    for other in [
+        "",
+        "jane",
+        "jane-doe",
+        "ooxml-JaneDoe",
+        "mso-spt20260714",
+        "rectangle-7-8-9",
+        "star star",
+        "-5",
+        "up-up-up-up-up-up-up",
+    ] {
+        assert_eq!(word(other), None, "{other}");
+    }
+}
+
+#[test]
+fn pictures_are_counted() {
+    let frames: String = (0..20)
+        .map(|n| format!("<draw:frame><draw:image xlink:href='Pictures/{n}'/></draw:frame>"))
+        .collect();
+    let body = format!("<office:text><text:p>{frames}</text:p></office:text>");
+    let file = package("text", &[("content.xml", document("", &body).as_bytes())]);
+    let limits = Limits { members: 10, ..Limits::default() };
+    let refused = crate::clean::clean(&mut Cursor::new(&file), &limits).err();
+    assert!(matches!(refused, Some(CleanError::Refused(Refusal::TooLarge { kind: Kind::Odt }))));
+}
+
+#[test]
 fn tables_are_in_order() {
     for row in table::ROWS {
         assert!(row.elements.is_sorted(), "{}", row.space);

@@ -14,13 +14,15 @@ pub(super) enum Sort {
     Names,
     /// Content: what a cell holds, or which cells are meant.
     Text,
+    /// A formula, a condition or addresses of cells.
+    Cells,
     /// A few characters of content, such as a bullet.
     Short,
     /// Data and formulas of shapes.
     Path,
     /// Names of fonts.
     Font,
-    /// One word of a standard list that is too long to be kept here.
+    /// A name of a shape, of a chart or of a character set, made of known words.
     Word,
 }
 
@@ -49,6 +51,7 @@ impl Names {
 pub(super) fn clean(sort: Sort, value: &str, names: &mut Names) -> Option<String> {
     match sort {
         Sort::Text => Some(value.to_owned()),
+        Sort::Cells => (!is_outside(value)).then(|| value.to_owned()),
         Sort::Names => Some(names.number(value.trim())),
         Sort::Short => (value.chars().count() <= SHORT).then(|| value.to_owned()),
         Sort::Font => {
@@ -61,26 +64,98 @@ pub(super) fn clean(sort: Sort, value: &str, names: &mut Names) -> Option<String
     }
 }
 
-/// Kinds of shapes (`ooxml-roundRect`, `mso-spt202`), of charts (`chart:bar`) and character sets.
-fn is_word(value: &str) -> bool {
-    let bare = value.strip_prefix("chart:").unwrap_or(value);
-    let shape = bare.strip_prefix("ooxml-").or_else(|| bare.strip_prefix("mso-spt"));
-    let letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    match shape {
-        Some(shape) => {
-            shape == "non-primitive" || ((1..=32).contains(&shape.len()) && letters(shape))
-        }
-        None => {
-            bare.len() <= 32
-                && !bare.is_empty()
-                && bare
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte.is_ascii_digit())
-                && bare.bytes().filter(u8::is_ascii_digit).count() <= 4
-        }
+/// Whether a formula or an address reaches out of the document. References to other files are written
+/// `'address'#$Sheet.A1` (ODF 1.3 part 4 §5.8), the address being absolute or relative; an apostrophe in it is doubled.
+pub(super) fn is_outside(text: &str) -> bool {
+    let mut bare = text.to_ascii_lowercase();
+    bare.retain(|c| !c.is_whitespace());
+    let words = ["file:", "://", "webservice", "dde(", "hyperlink(", "mailto:", "vnd.", "'#$"];
+    if words.iter().any(|word| bare.contains(word)) {
+        return true;
     }
+    let mut rest = bare.as_str();
+    let mut after_name = false;
+    while let Some(first) = rest.chars().next() {
+        let after = rest.get(first.len_utf8()..).unwrap_or_default();
+        (rest, after_name) = match first {
+            '\'' | '"' => match after.split_once(first) {
+                Some((_, after)) => (after, first == '\''),
+                // it ends nowhere: programs may read it in any way
+                None => return after.contains('#'),
+            },
+            '#' if after_name => return true,
+            '#' => match ERRORS.iter().find_map(|error| after.strip_prefix(error)) {
+                Some(after) => (after, false),
+                None => return true,
+            },
+            _ => (after, false),
+        };
+    }
+    false
 }
 
+/// Errors as formulas hold them, without their `#` (ODF 1.3 part 4 §5.12).
+const ERRORS: &[&str] =
+    &["ref!", "n/a", "name?", "num!", "value!", "div/0!", "null!", "err", "getting_data"];
+
+/// Kinds of shapes (`ooxml-roundRect`, `mso-spt202`), of charts (`chart:bar`) and character sets: nothing but words of
+/// [`WORD_PARTS`] and a number.
+fn is_word(value: &str) -> bool {
+    let mut rest = value.strip_prefix("chart:").unwrap_or(value);
+    let mut numbers = 0;
+    let mut parts = 0;
+    while let Some(first) = rest.chars().next() {
+        let length = if first.is_ascii_digit() {
+            numbers += 1;
+            rest.bytes().take_while(u8::is_ascii_digit).count()
+        } else if first == '-' && parts > 0 {
+            1
+        } else {
+            parts += 1;
+            let lower = |text: &str| text.bytes().take_while(u8::is_ascii_lowercase).count();
+            let length = 1 + lower(rest.get(1..).unwrap_or_default());
+            let word = rest.get(..length).unwrap_or_default().to_ascii_lowercase();
+            if WORD_PARTS.binary_search(&word.as_str()).is_err() {
+                return false;
+            }
+            length
+        };
+        if length > 4 && first.is_ascii_digit() {
+            return false;
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    // the longest is flowchart-direct-access-storage
+    (1..=WORD_PARTS_OF_ONE).contains(&parts) && numbers <= 2
+}
+
+/// The most words in one name.
+const WORD_PARTS_OF_ONE: usize = 6;
+
+/// The words that names of shapes, charts and character sets are made of.
+#[rustfmt::skip]
+const WORD_PARTS: &[&str] = &[
+    "accent", "access", "action", "alternate", "and", "angle", "ansi", "arc", "arch", "area", "arrow", "ascii",
+    "back", "bang", "bar", "beginning", "bent", "bevel", "big", "blank", "block", "bolt", "border", "bottom", "brace",
+    "bracket", "bubble", "button", "callout", "can", "card", "cascade", "chart", "chevron", "chord", "circle",
+    "circular", "cloud", "cn", "col", "collate", "concave", "connector", "corner", "cross", "cube", "curve", "curved",
+    "cylinder", "data", "decagon", "decision", "deflate", "delay", "diag", "diamond", "direct", "disk", "display",
+    "divide", "document", "dodecagon", "donut", "double", "down", "ellipse", "end", "equal", "euc", "extract", "face",
+    "fade", "filled", "flow", "flowchart", "flower", "folded", "fontwork", "forbidden", "forward", "frame", "funnel",
+    "gantt", "gb", "gear", "half", "heart", "help", "heptagon", "hexagon", "home", "horizontal", "inflate",
+    "information", "input", "inside", "internal", "inverted", "irregular", "iso", "isosceles", "jis", "johab", "jp",
+    "junction", "koi", "kr", "left", "lightning", "line", "lines", "macintosh", "magnetic", "manual", "math",
+    "measure", "merge", "minus", "moon", "movie", "mso", "multidocument", "multiply", "next", "no", "non", "not",
+    "notched", "octagon", "off", "offline", "offpage", "ooxml", "open", "operation", "or", "outside", "page", "pair",
+    "paper", "parallelogram", "pentagon", "pie", "plain", "plaque", "plate", "plus", "polygon", "pour", "predefined",
+    "preparation", "previous", "primitive", "process", "punched", "puzzle", "quad", "quarter", "radar", "rect",
+    "rectangle", "rectangular", "return", "ribbon", "right", "ring", "round", "s", "same", "scatter", "scroll",
+    "seal", "sequential", "shape", "sharped", "shift", "signet", "sinusoid", "slant", "smiley", "smoking", "snip",
+    "sort", "sound", "split", "spt", "square", "standard", "star", "stock", "stop", "storage", "stored", "straight",
+    "stripe", "striped", "summing", "sun", "surface", "swoosh", "symbol", "tabs", "tape", "teardrop", "terminator",
+    "text", "top", "trapezoid", "triangle", "tw", "up", "us", "utf", "uturn", "vertical", "wave", "wedge", "windows",
+    "x",
+];
 fn values(value: &str) -> Option<String> {
     let mut out = String::with_capacity(value.len());
     for token in value.split_ascii_whitespace() {

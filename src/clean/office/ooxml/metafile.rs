@@ -5,16 +5,25 @@
 //! | drawing records of the lists below | kept |
 //! | comments and escapes, which also hold EMF+, other metafiles and printers' data | dropped |
 //! | description, pixel format, palette at the end | dropped; the header is written anew |
+//! | the full name, style, script and vendor of a font; what stands behind its face name's NUL | zeroed |
+//! | bytes behind the fields of records of fixed size, of polygons and of texts | dropped or zeroed |
+//! | handle and reserved bytes of a placeable header, its checksum | written anew |
 //! | bytes after the end | dropped |
 //!
 //! A metafile that is drawn by EMF+ alone is refused.
+//!
+//! Not detected: the size of the screen or paper for which it was drawn (`szlDevice`, `szlMillimeters`), by which programs
+//! compute its size; bytes behind the rows of bitmaps and regions.
 
 use zeroize::Zeroizing;
 
-type Cleaned = (Zeroizing<Vec<u8>>, &'static str, bool);
+use super::records;
+
+/// The cleaned file, its extension and whether something was left behind.
+pub(super) type Metafile = (Zeroizing<Vec<u8>>, &'static str, bool);
 
 /// The cleaned file, its extension and whether something was left behind; None if it is no metafile.
-pub(super) fn clean(bytes: &[u8]) -> Option<Result<Cleaned, ()>> {
+pub(super) fn clean(bytes: &[u8]) -> Option<Result<Metafile, ()>> {
     match bytes {
         [1, 0, 0, 0, ..] if bytes.get(40..44) == Some(b" EMF") => Some(emf(bytes).ok_or(())),
         [0xd7, 0xcd, 0xc6, 0x9a, ..] => Some(wmf(bytes, 22).ok_or(())),
@@ -29,10 +38,10 @@ const EMR_COMMENT: u32 = 70;
 
 /// Records that draw or set how is drawn ([MS-EMF] 2.1.1): not comments, escapes, pixel formats, colour profiles.
 const fn is_drawing(record: u32) -> bool {
-    matches!(record, 2..=13 | 15..=69 | 71..=97 | 108 | 114 | 116 | 118)
+    matches!(record, 2..=13 | 15..=68 | 71..=97 | 108 | 114 | 116 | 118)
 }
 
-fn emf(bytes: &[u8]) -> Option<Cleaned> {
+fn emf(bytes: &[u8]) -> Option<Metafile> {
     let mut out = Zeroizing::new(Vec::with_capacity(bytes.len()));
     let (mut rest, mut records, mut drawn) = (bytes, 1_u32, false);
     let mut is_plus = false;
@@ -50,7 +59,7 @@ fn emf(bytes: &[u8]) -> Option<Cleaned> {
             record if is_drawing(record) => {
                 // pens, brushes and modes alone show nothing
                 drawn |= matches!(record, 2..=8 | 15 | 41..=47 | 53..=56 | 62..=64 | 71..=97 | 108 | 118);
-                out.extend_from_slice(body);
+                records::write(record, body, &mut out)?;
                 records = records.checked_add(1)?;
             }
             _ => {}
@@ -98,10 +107,15 @@ const fn is_function(function: u16) -> bool {
     )
 }
 
-fn wmf(bytes: &[u8], at: usize) -> Option<Cleaned> {
+/// META_CREATEFONTINDIRECT.
+const CREATE_FONT: u16 = 0x02fb;
+
+fn wmf(bytes: &[u8], at: usize) -> Option<Metafile> {
     let mut out = Zeroizing::new(Vec::with_capacity(bytes.len()));
-    // the placeable header is bounds, units and a checksum of both
     out.extend_from_slice(bytes.get(..at + 18)?);
+    if at > 0 {
+        records::place(&mut out)?;
+    }
     let mut rest = bytes.get(at + 18..)?;
     let mut largest = 3_u32;
     loop {
@@ -114,8 +128,12 @@ fn wmf(bytes: &[u8], at: usize) -> Option<Cleaned> {
         let size = usize::try_from(words).ok()?.checked_mul(2).filter(|size| *size >= 6)?;
         let body = rest.get(..size)?;
         if is_function(function) {
-            out.extend_from_slice(body);
-            largest = largest.max(words);
+            largest = largest.max(if function == CREATE_FONT {
+                records::write_font(body, &mut out)?
+            } else {
+                out.extend_from_slice(body);
+                words
+            });
         }
         rest = rest.get(size..)?;
     }
@@ -128,6 +146,6 @@ fn wmf(bytes: &[u8], at: usize) -> Option<Cleaned> {
     Some((out, "wmf", changed))
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|b| u32::from_le_bytes(*b))
 }

@@ -15,18 +15,26 @@
 //!
 //! Not detected: what is written in the document itself, and what the layout says of who made it (its fonts, its theme).
 
+mod drawing;
+mod excel;
+mod fields;
+mod hidden;
 mod metafile;
+mod names;
 mod part;
 mod plan;
+mod records;
 mod relations;
 mod roles;
+mod rule;
 #[cfg(test)]
 mod tests;
 mod values;
 mod vocabulary;
+mod word;
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     io::{Read, Seek},
 };
 
@@ -69,8 +77,15 @@ pub(in crate::clean) fn clean<R: Read + Seek>(
         by_source: HashMap::new(),
         counts: HashMap::new(),
         reached: BTreeSet::new(),
+        hiding: HashSet::new(),
     };
     package.clean()
+}
+
+/// A metafile cleaned, its extension and whether something was left behind; None if it is no metafile. OpenDocument
+/// holds the same.
+pub(super) fn metafile(bytes: &[u8]) -> Option<Result<metafile::Metafile, ()>> {
+    metafile::clean(bytes)
 }
 
 /// A document under way.
@@ -90,6 +105,8 @@ struct Package<'a, 'w, 'l> {
     counts: HashMap<&'static str, usize>,
     /// Members that were read, written or not.
     reached: BTreeSet<String>,
+    /// Styles that hide the runs they are given to.
+    hiding: HashSet<String>,
 }
 
 /// A part of the new package.
@@ -105,13 +122,14 @@ struct Written {
 impl Package<'_, '_, '_> {
     fn clean(mut self) -> Result<Cleaned, CleanError> {
         let main = self.main()?;
+        self.read_styles(main)?;
         let mut queue = VecDeque::from([main]);
-        // strings that no sheet shows are left out, and names that no formula uses: these parts are last
+        // strings that no sheet shows are left out, names that no formula uses and fonts of no text: these parts are last
         let mut late = Vec::new();
         while let Some(at) = queue.pop_front() {
             let known = self.parts.len();
             let what = self.part(at)?.role.what;
-            if what == "sharedStrings" {
+            if matches!(what, "sharedStrings" | "fontTable") {
                 late.push(at);
             } else {
                 self.write(at)?;
@@ -154,6 +172,21 @@ impl Package<'_, '_, '_> {
         }
         let source = main.ok_or(damaged)?;
         self.reach(role, &source).ok_or_else(|| damaged.into())
+    }
+
+    /// What must be known of a document's styles before its texts.
+    fn read_styles(&mut self, main: usize) -> Result<(), Refusal> {
+        if self.kind != Kind::Docx {
+            return Ok(());
+        }
+        let source = self.part(main)?.source.clone();
+        for relation in self.relations_of(&source)? {
+            let styles = relation.target.filter(|_| relation.what == "styles");
+            if let Some(text) = styles.map(|styles| self.text_of(&styles)).transpose()?.flatten() {
+                self.hiding.extend(hidden::styles(&text, self.kind, self.work.limits())?);
+            }
+        }
+        Ok(())
     }
 
     fn part(&mut self, at: usize) -> Result<&mut Written, Refusal> {
@@ -218,7 +251,7 @@ impl Package<'_, '_, '_> {
                 .map(|(target, _)| target);
         }
         let text = self.text_of(&source)?.ok_or(Refusal::Damaged { kind: self.kind })?;
-        let plan = plan::Plan::of(&text, self.kind, self.work.limits())?;
+        let plan = plan::Plan::of(&text, self.kind, &self.hiding, self.work.limits())?;
         let mut rules = Part::new(&mut self.shared, role, &source, &relations, &plan);
         let rewritten = xml::rewrite(&text, self.kind, &mut rules, self.work.limits())?;
         let (found, used) = rules.finish();
@@ -237,16 +270,18 @@ impl Package<'_, '_, '_> {
         used: &[String],
     ) -> Result<(), Refusal> {
         let mut list = Vec::new();
+        let by_id = relations::by_id(relations);
         for id in used {
-            let relation = relations.iter().find(|relation| relation.id == *id);
-            let target = relation.and_then(|relation| {
+            let target = by_id.get(id.as_str()).and_then(|relation| {
                 Some((roles::role(&relation.what)?, relation.target.as_ref()?))
             });
             let reached = target.and_then(|(role, source)| Some((role, self.reach(role, source)?)));
             // the source refers to it by number already
             list.push(reached.ok_or(Refusal::Damaged { kind: self.kind })?);
         }
-        for relation in relations.iter().filter(|relation| !used.contains(&relation.id)) {
+        let used: HashSet<&str> = used.iter().map(String::as_str).collect();
+        for relation in relations.iter().filter(|relation| !used.contains(&*relation.id)) {
+            self.work.member(self.kind)?;
             let role = roles::role(&relation.what).filter(|role| role.implied);
             match (role, &relation.target) {
                 (Some(role), Some(source)) => {
@@ -256,7 +291,7 @@ impl Package<'_, '_, '_> {
                 _ => self.found.extend(roles::left_behind(&relation.what)),
             }
         }
-        self.note_drawings(relations, used, &list);
+        self.note_drawings(relations, &used, &list)?;
         self.part(at)?.relations = list;
         Ok(())
     }
@@ -265,22 +300,26 @@ impl Package<'_, '_, '_> {
     fn note_drawings(
         &mut self,
         relations: &[Relation],
-        used: &[String],
+        used: &HashSet<&str>,
         list: &[(&'static Role, usize)],
-    ) {
+    ) -> Result<(), Refusal> {
+        let places: HashMap<usize, usize> =
+            list.iter().enumerate().rev().map(|(at, (_, part))| (*part, at)).collect();
         let of =
             |what: &'static str| relations.iter().filter(move |relation| relation.what == what);
         for drawing in of("diagramDrawing") {
             let Some(source) = &drawing.target else { continue };
             let part = self.by_source.get(&source.to_ascii_lowercase());
-            let Some(at) = list.iter().position(|(_, part_at)| Some(part_at) == part) else {
+            let Some(at) = part.and_then(|part| places.get(part)) else {
                 continue;
             };
-            for data in of("diagramData").filter(|data| used.contains(&data.id)) {
+            for data in of("diagramData").filter(|data| used.contains(&*data.id)) {
+                self.work.member(self.kind)?;
                 let data = data.target.as_deref().unwrap_or_default().to_ascii_lowercase();
                 self.shared.drawings.insert((data, drawing.id.clone()), at + 1);
             }
         }
+        Ok(())
     }
 
     fn write_media(&mut self, at: usize, source: &str) -> Result<(), CleanError> {
@@ -295,6 +334,11 @@ impl Package<'_, '_, '_> {
         } else {
             let nested =
                 self.work.nested(self.kind, &bytes).map_err(|error| inside(error, self.kind))?;
+            // a program would show nothing else, and what is not shown has no reason to be there
+            if !is_shown(nested.report.kind) {
+                let inner = nested.report.kind;
+                return Err(Refusal::Inside { kind: self.kind, inner }.into());
+            }
             self.found.extend(nested.report.found);
             self.remains.extend(nested.report.remains);
             (nested.bytes, nested.report.kind.extension())
@@ -318,7 +362,7 @@ impl Package<'_, '_, '_> {
         let Some(bytes) = self.bytes_of(source)? else {
             return Ok(None);
         };
-        Ok(Some(Zeroizing::new(xml::decode(&bytes, self.kind)?.into_owned())))
+        xml::decode_whole(bytes, self.kind).map(Some)
     }
 
     fn relations_of(&mut self, source: &str) -> Result<Vec<Relation>, Refusal> {
@@ -410,6 +454,23 @@ impl Package<'_, '_, '_> {
         text.push_str("</Types>");
         text
     }
+}
+
+/// Whether a file can be a document's picture.
+const fn is_shown(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Jpeg
+            | Kind::Png
+            | Kind::Webp
+            | Kind::Gif
+            | Kind::Tiff
+            | Kind::Heic
+            | Kind::Avif
+            | Kind::Bmp
+            | Kind::Svg
+            | Kind::Pdf
+    )
 }
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n";

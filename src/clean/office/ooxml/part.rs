@@ -2,7 +2,7 @@
 //!
 //! An element or attribute is written only if its name is one of the standard's that `vocabulary.txt` lists. A value is
 //! written if it is a number, a measure, a colour or a word of the standard; what else may be a value, by the
-//! attribute's name, is in [`Part::attribute`]; text is written only in the elements of [`Part::text`].
+//! names, is in `word`, `excel` and `drawing`, as is which elements have text.
 //!
 //! | element or attribute | what becomes of it |
 //! |---|---|
@@ -27,138 +27,37 @@ use std::{
 
 use crate::clean::{
     Found, Kind, Refusal,
-    xml::{Attribute, Element, Fate, Name, Open, Rules, Space},
+    xml::{Attribute, Element, Fate, Memo, Name, Open, PairMemo, Rules, Space},
 };
 
 use super::{
+    drawing::{self, DIAGRAM_EXTENSION},
+    excel, names,
     plan::{Plan, place},
-    relations::Relation,
+    relations::{self, Relation},
     roles::{self, Role},
+    rule::{AttributeRule, ElementRule, Sort, Text, Treatment},
     values,
-    vocabulary::{SPACES, is_attribute, is_element},
+    vocabulary::SPACES,
+    word,
 };
 
 /// The longest name of a font, a sheet, a column.
 const MAX_NAME: usize = 255;
-/// Words that the names of Word's and Excel's own styles are made of.
-const STYLE_WORDS: &[&str] = &[
-    "normal",
-    "heading",
-    "title",
-    "subtitle",
-    "toc",
-    "index",
-    "header",
-    "footer",
-    "caption",
-    "list",
-    "bullet",
-    "number",
-    "continue",
-    "body",
-    "text",
-    "first",
-    "indent",
-    "table",
-    "grid",
-    "light",
-    "shading",
-    "accent",
-    "medium",
-    "dark",
-    "colorful",
-    "no",
-    "spacing",
-    "quote",
-    "intense",
-    "emphasis",
-    "strong",
-    "subtle",
-    "reference",
-    "book",
-    "hyperlink",
-    "followedhyperlink",
-    "footnote",
-    "endnote",
-    "annotation",
-    "page",
-    "line",
-    "default",
-    "paragraph",
-    "font",
-    "simple",
-    "classic",
-    "columns",
-    "contemporary",
-    "elegant",
-    "professional",
-    "web",
-    "theme",
-    "plain",
-    "html",
-    "preformatted",
-    "balloon",
-    "date",
-    "salutation",
-    "signature",
-    "closing",
-    "message",
-    "block",
-    "envelope",
-    "address",
-    "return",
-    "document",
-    "map",
-    "macro",
-    "toa",
-    "note",
-    "figures",
-    "authorities",
-    "bibliography",
-    "placeholder",
-    "good",
-    "bad",
-    "neutral",
-    "calculation",
-    "check",
-    "cell",
-    "input",
-    "output",
-    "linked",
-    "warning",
-    "explanatory",
-    "comma",
-    "currency",
-    "percent",
-    "followed",
-    "total",
-    "3d",
-    "effects",
-    "of",
-    "(web)",
-    "[0]",
-    "20%",
-    "40%",
-    "60%",
-    "-",
-    "abstract",
-    "outline",
-    "e-mail",
-    "subject",
-    "tablegrid",
-    "char",
-];
 
 /// What is known of the document so far, for all its parts.
 pub(super) struct Shared {
     kind: Kind,
     /// Styles' identifiers, models' points and VML shapes, numbered as they come.
-    numbers: HashMap<(&'static str, String), usize>,
+    numbers: HashMap<&'static str, HashMap<String, usize>>,
     counts: HashMap<&'static str, usize>,
     /// Which shared strings cells show.
-    strings: HashSet<u64>,
-    /// Names in formulas, in upper case.
+    strings: excel::Strings,
+    /// Names that the workbook defines, and those that formulas use, in upper case.
+    names: HashSet<String>,
     words: HashSet<String>,
+    /// Fonts that are used: the table of fonts lists others too.
+    fonts: HashSet<String>,
     /// The parts that refer to others have been written: names and strings that none of them uses can go.
     pub(super) is_last: bool,
     /// For a diagram's data, the relationships of the part that shows it: to the diagram's drawing.
@@ -171,8 +70,10 @@ impl Shared {
             kind,
             numbers: HashMap::new(),
             counts: HashMap::new(),
-            strings: HashSet::new(),
+            strings: excel::Strings::default(),
+            names: HashSet::new(),
             words: HashSet::new(),
+            fonts: HashSet::new(),
             is_last: false,
             drawings: HashMap::new(),
         }
@@ -180,11 +81,11 @@ impl Shared {
 
     /// The number that stands for `value`, counted from 1.
     fn number(&mut self, what: &'static str, value: &str) -> usize {
-        if let Some(number) = self.numbers.get(&(what, value.to_owned())) {
+        if let Some(number) = self.numbers.get(what).and_then(|numbers| numbers.get(value)) {
             return *number;
         }
         let number = self.next(what);
-        self.numbers.insert((what, value.to_owned()), number);
+        self.numbers.entry(what).or_default().insert(value.to_owned(), number);
         number
     }
 
@@ -193,13 +94,6 @@ impl Shared {
         *count += 1;
         *count
     }
-
-    fn note_words(&mut self, formula: &str) {
-        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '\\' | '?');
-        for word in formula.split(|c| !is_name(c)).filter(|word| word.len() > 1) {
-            self.words.insert(word.to_uppercase());
-        }
-    }
 }
 
 /// The rules for one part.
@@ -207,11 +101,14 @@ pub(super) struct Part<'a> {
     shared: &'a mut Shared,
     role: &'static Role,
     source: &'a str,
-    relations: &'a [Relation],
+    relations: HashMap<&'a str, &'a Relation>,
     plan: &'a Plan,
+    elements: Memo<ElementRule>,
+    attributes: PairMemo<AttributeRule>,
     found: BTreeSet<Found>,
     /// Identifiers of relationships in the order they are numbered.
     used: Vec<String>,
+    numbers: HashMap<&'a str, usize>,
     /// For each open `mc:AlternateContent`, whether a choice was taken.
     chosen: Vec<bool>,
     /// Whether the cell's value is a shared string.
@@ -233,10 +130,13 @@ impl<'a> Part<'a> {
             shared,
             role,
             source,
-            relations,
+            relations: relations::by_id(relations),
             plan,
+            elements: Memo::new(),
+            attributes: PairMemo::new(),
             found: BTreeSet::new(),
             used: Vec::new(),
+            numbers: HashMap::new(),
             chosen: Vec::new(),
             is_shared_string: false,
             string: 0,
@@ -260,105 +160,99 @@ impl<'a> Part<'a> {
     }
 
     /// What becomes of an element, its attributes aside.
-    fn fate(&mut self, element: &mut Element<'_, '_>) -> Fate {
+    fn fate(&mut self, rule: &ElementRule, element: &mut Element<'_, '_>) -> Fate {
         let place = place(element.name);
         let parent = element.path.last();
-        match (element.name.space, element.name.local) {
-            ("mc", "AlternateContent") => {
+        if self.is_unused
+            && !matches!(rule.treatment, Treatment::SharedString)
+            && element.name.space == "x"
+            && self.role.what == "sharedStrings"
+            && parent.is_some_and(|p| p.name.is("x", "si"))
+        {
+            return self.drop(Found::History);
+        }
+        match rule.treatment {
+            Treatment::Listed | Treatment::Cell => {}
+            Treatment::Keep => return Fate::Keep,
+            Treatment::Drop(found) => return self.drop(found),
+            Treatment::Unwrap(found) => return self.unwrap(found),
+            Treatment::Alternatives => {
                 self.chosen.push(false);
-                self.unwrap(Found::Other)
+                return self.unwrap(Found::Other);
             }
-            ("mc", "Choice" | "Fallback") => self.branch(element),
-            ("w", "r") if self.plan.hidden.contains(&place) => self.drop(Found::Comment),
-            ("w", "tr") if self.plan.deleted.contains(&place) => self.drop(Found::History),
-            ("w", "ins" | "moveTo") => self.unwrap(Found::History),
-            (
-                "w",
-                "del" | "moveFrom" | "delText" | "delInstrText" | "cellIns" | "cellDel"
-                | "cellMerge",
-            ) => self.drop(Found::History),
-            ("w", name) if name.ends_with("Change") => self.drop(Found::History),
-            ("w", "hyperlink") => self.unwrap(Found::Active),
-            ("w", "sdt" | "sdtContent" | "smartTag" | "customXml") => self.unwrap(Found::Other),
-            ("w", "fldChar" | "instrText") if !self.plan.fields.contains_key(&place) => {
-                self.drop(Found::Active)
+            Treatment::Alternative => return self.branch(element),
+            Treatment::Run if self.plan.hidden.contains(&place) => {
+                return self.drop(Found::Comment);
             }
-            ("w", "fldSimple") if !self.plan.fields.contains_key(&place) => {
-                self.unwrap(Found::Active)
+            Treatment::Row if self.plan.deleted.contains(&place) => {
+                return self.drop(Found::History);
             }
-            ("w", "fldSimple") => Fate::Keep,
-            ("x", "fileVersion") if element.get("", "appName") != Some("xl") => {
-                self.drop(Found::Software)
+            Treatment::FieldMark if !self.plan.fields.contains_key(&place) => {
+                return self.drop(Found::Active);
             }
-            ("w", "object") => {
-                element.name.local = "pict";
-                Fate::Keep
+            Treatment::FieldSimple if !self.plan.fields.contains_key(&place) => {
+                return self.unwrap(Found::Active);
             }
-            ("o", "OLEObject") => self.drop(Found::Attachment),
-            ("a", "hlinkClick" | "hlinkHover" | "hlinkMouseOver") | ("x", "hyperlinks") => {
-                self.drop(Found::Active)
+            Treatment::FieldSimple | Treatment::SharedString => {
+                if matches!(rule.treatment, Treatment::SharedString) {
+                    self.is_unused = !self.shared.strings.contains(self.string);
+                    self.string += 1;
+                }
+                return Fate::Keep;
             }
-            ("a", "fld") if element.get("", "type") != Some("slidenum") => {
-                element.name.local = "r";
+            Treatment::FileVersion if element.get("", "appName") != Some("xl") => {
+                return self.drop(Found::Software);
+            }
+            Treatment::Object => {
+                element.rename("pict");
+                return Fate::Keep;
+            }
+            Treatment::SlideField if element.get("", "type") != Some("slidenum") => {
+                element.rename("r");
                 element.attributes.clear();
                 self.found.insert(Found::Active);
-                Fate::Keep
+                return Fate::Keep;
             }
-            ("p", "graphicFrame") => match self.plan.objects.get(&place) {
-                None => Fate::Keep,
-                Some(true) => self.unwrap(Found::Attachment),
-                Some(false) => self.drop(Found::Attachment),
+            Treatment::Frame => match self.plan.objects.get(&place) {
+                None => return Fate::Keep,
+                Some(true) => return self.unwrap(Found::Attachment),
+                Some(false) => return self.drop(Found::Attachment),
             },
-            ("p", "nvGraphicFramePr" | "xfrm") if parent.is_some_and(is_unwrapped_frame) => {
-                Fate::Drop
-            }
-            ("a", "graphic" | "graphicData")
+            Treatment::OfFrame if parent.is_some_and(is_unwrapped_frame) => return Fate::Drop,
+            Treatment::Graphic
                 if parent.is_some_and(|p| p.fate == Fate::Unwrap && p.name.space != "mc") =>
             {
-                Fate::Unwrap
+                return Fate::Unwrap;
             }
-            ("p", "oleObj") => Fate::Unwrap,
-            ("x", "si") => {
-                self.is_unused = !self.shared.strings.contains(&self.string);
-                self.string += 1;
-                Fate::Keep
+            Treatment::OleObject => return Fate::Unwrap,
+            Treatment::Formula if self.plan.calling.contains(&place) => {
+                return self.drop(Found::Active);
             }
-            ("x", _)
-                if self.is_unused
-                    && self.role.what == "sharedStrings"
-                    && parent.is_some_and(|p| p.name.is("x", "si")) =>
+            Treatment::DefinedName => {
+                let name = element.get("", "name");
+                let is_calling = self.plan.calling.contains(&place);
+                if is_calling || self.shared.is_last && !self.is_used(name) {
+                    return self.drop(if is_calling { Found::Active } else { Found::Other });
+                }
+                if !self.shared.is_last {
+                    self.shared.names.extend(name.map(str::to_uppercase));
+                }
+            }
+            Treatment::DiagramExtensions
+                if parent.is_some_and(|p| p.name.is("dgm", "dataModel")) =>
             {
-                self.drop(Found::History)
+                return Fate::Keep;
             }
-            (
-                "x",
-                "f"
-                | "definedName"
-                | "formula"
-                | "formula1"
-                | "formula2"
-                | "calculatedColumnFormula"
-                | "totalsRowFormula",
-            ) if self.plan.calling.contains(&place) => self.drop(Found::Active),
-            ("x", "definedName")
-                if self.shared.is_last && !self.is_used(element.get("", "name")) =>
-            {
-                self.drop(Found::Other)
-            }
-            ("dgm", "extLst") if parent.is_some_and(|p| p.name.is("dgm", "dataModel")) => {
-                Fate::Keep
-            }
-            ("a", "ext") if parent.is_some_and(|p| p.name.is("dgm", "extLst")) => {
-                if element.get("", "uri") == Some(DIAGRAM_EXTENSION) {
+            Treatment::DiagramExtension if parent.is_some_and(|p| p.name.is("dgm", "extLst")) => {
+                return if element.get("", "uri") == Some(DIAGRAM_EXTENSION) {
                     Fate::Keep
                 } else {
                     self.drop(Found::Other)
-                }
+                };
             }
-            ("dsp", "dataModelExt") => Fate::Keep,
-            _ if is_element(element.name) => Fate::Keep,
-            (space, name) => self.drop(told(space, name)),
+            _ => {}
         }
+        if rule.is_listed { Fate::Keep } else { self.drop(rule.told) }
     }
 
     /// A choice of shapes or groups, or the fallback after none. Canvases (`wpc`) have one in VML that more programs read.
@@ -387,186 +281,119 @@ impl<'a> Part<'a> {
         })
     }
 
+    /// Notes which names a formula uses. The workbook itself, which comes first, defines them.
+    fn note_words(&mut self, formula: &str) {
+        let is_workbook = self.role.what == "officeDocument";
+        if self.shared.names.is_empty() && !is_workbook {
+            return;
+        }
+        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '\\' | '?');
+        for word in formula.split(|c| !is_name(c)).filter(|word| word.len() > 1) {
+            let word = word.to_uppercase();
+            if is_workbook || self.shared.names.contains(&word) {
+                self.shared.words.insert(word);
+            }
+        }
+    }
+
     /// What is written for an attribute's value; None if the attribute goes.
-    fn attribute(
+    fn value<'v>(
         &mut self,
+        rule: &AttributeRule,
         element: Name<'_>,
         parent: Option<Name<'_>>,
-        attribute: &Attribute<'_>,
-    ) -> Option<String> {
-        let value = attribute.value.trim();
-        let keep = |kept: bool| kept.then(|| value.to_owned());
-        let name = || (value.len() <= MAX_NAME).then(|| attribute.value.clone().into_owned());
-        let number =
-            |what: &'static str, shared: &mut Shared| Some(shared.number(what, value).to_string());
-        match (attribute.name.space, element.space, element.local, attribute.name.local) {
-            ("xml", _, _, "space") => keep(value == "preserve"),
-            ("r", ..) => self.relation(element, attribute.name.local, value),
-            (
-                "w",
-                _,
-                "pStyle" | "rStyle" | "tblStyle" | "basedOn" | "next" | "styleLink"
-                | "numStyleLink",
-                "val",
-            )
-            | ("w", _, "style", "styleId") => {
-                Some(format!("s{}", self.shared.number("style", value)))
+        attribute: &'v Attribute<'_>,
+    ) -> Option<Cow<'v, str>> {
+        let whole: &str = &attribute.value;
+        let value = whole.trim();
+        let keep = |kept: bool| kept.then_some(Cow::Borrowed(value));
+        let listed = || keep(rule.is_listed && values::is_plain(value));
+        match rule.sort {
+            Sort::Listed => listed(),
+            Sort::Plain => keep(values::is_plain(value)),
+            Sort::Any => keep(true),
+            Sort::Nothing => None,
+            Sort::Always(always) => Some(Cow::Borrowed(always)),
+            Sort::Only(only) => keep(value == only),
+            Sort::Name => (value.len() <= MAX_NAME).then_some(Cow::Borrowed(whole)),
+            Sort::Language => values::language(value).map(Cow::Owned),
+            Sort::Character => keep(value.chars().count() <= 2),
+            Sort::Script => keep(value.len() <= 4 && value.is_ascii()),
+            Sort::Font => {
+                let font = (value.len() <= MAX_NAME).then_some(whole)?;
+                if !self.shared.fonts.contains(font) {
+                    self.shared.fonts.insert(font.to_owned());
+                }
+                Some(Cow::Borrowed(whole))
             }
-            ("w", _, "name", "val") if parent.is_some_and(|p| p.is("w", "style")) => {
-                Some(self.style_name(value))
+            Sort::ListedFont => self.shared.fonts.contains(whole).then_some(Cow::Borrowed(whole)),
+            Sort::TableStyleId => {
+                names::table_style(value, |id| self.shared.number("table style", id))
+                    .map(Cow::Owned)
             }
-            ("w", _, "rFonts", "ascii" | "hAnsi" | "eastAsia" | "cs")
-            | ("w", _, "font", "name")
-            | ("w", _, "sym", "font") => name(),
-            ("w", _, "lvlText", "val") => name(),
-            ("w", _, "lang" | "themeFontLang", _) => values::language(value),
-            ("w", _, "fldSimple", "instr") => None,
-            ("w", _, "listEntry", "val") => name(),
-            ("w", _, "compatSetting", "uri") => {
-                Some("http://schemas.microsoft.com/office/word".to_owned())
+            Sort::Cells => keep(values::is_cells(value)),
+            Sort::Guide if names::is_coordinate(value) => keep(true),
+            Sort::Guide => {
+                names::guide(value, |guide| self.shared.number("guide", guide)).map(Cow::Owned)
             }
-            ("w", _, "compatSetting", "name") => keep(COMPATIBILITY.contains(&value)),
-            ("w", _, "footnote" | "endnote" | "footnoteReference" | "endnoteReference", "id") => {
-                keep(values::is_plain(value))
-            }
-            (
-                "w",
-                _,
-                _,
-                "color" | "fill" | "themeShade" | "themeTint" | "themeFillShade" | "themeFillTint",
-            ) => keep(values::is_plain(value)),
-            ("m", _, "mathFont", "val") => name(),
-            ("m", _, "chr" | "begChr" | "endChr" | "sepChr", "val") => {
-                keep(value.chars().count() <= 2)
-            }
-            ("", "wp", "docPr", "id") => Some(self.shared.next("docPr").to_string()),
-            ("", _, "cNvPr", "id") if self.shared.kind == Kind::Docx => Some("0".to_owned()),
-            ("", "p" | "xdr" | "cdr" | "dsp" | "a", "cNvPr", "id") => keep(values::is_plain(value)),
-            ("", _, "cNvPr" | "docPr", "name") => Some(String::new()),
-            ("", "p", "sldId", "id") => {
-                Some((255 + self.shared.number("slide", value)).to_string())
-            }
-            ("", "p", "sldMasterId" | "sldLayoutId", "id") => keep(values::is_plain(value)),
-            ("", "a", "stCxn" | "endCxn", "id") => {
-                keep(self.shared.kind != Kind::Docx && values::is_plain(value))
-            }
-            ("", "a" | "p", _, "typeface") => name(),
-            ("", "a", "buChar", "char") => keep(value.chars().count() <= 2),
-            ("", "a", _, "lang") => values::language(value),
-            ("", "a", "font", "script") => keep(value.len() <= 4 && value.is_ascii()),
-            (
-                "",
-                "a",
-                "theme" | "themeOverride" | "clrScheme" | "fontScheme" | "fmtScheme",
-                "name",
-            ) => Some("Theme".to_owned()),
-            ("", "a", "tableStyle" | "tblStyle", "styleName") => Some("Style".to_owned()),
-            ("", "a", _, "styleId" | "def") => keep(values::is_guid(value)),
-            ("", "a", "fld", "id") => Some("{00000000-0000-0000-0000-000000000001}".to_owned()),
-            ("", "a", "fld", "type") => keep(value == "slidenum"),
-            ("", "a", "ext", "uri") => keep(value == DIAGRAM_EXTENSION),
-            ("", "a", "graphicData", "uri") => SPACES
-                .iter()
-                .find(|s| s.uri == value || s.also.contains(&value))
-                .map(|s| s.uri.to_owned())
-                .or_else(|| keep(value == "http://schemas.openxmlformats.org/drawingml/2006/table"))
-                .or_else(|| {
-                    (value == "http://purl.oclc.org/ooxml/drawingml/table").then(|| {
-                        "http://schemas.openxmlformats.org/drawingml/2006/table".to_owned()
-                    })
-                }),
-            ("", "a", "gd", "name" | "fmla")
-            | ("", "a", "pt" | "pos", "x" | "y")
-            | ("", "a", "rect", "l" | "t" | "r" | "b")
-            | ("", "a", "arcTo", "wR" | "hR" | "stAng" | "swAng")
-            | ("", "a", "ahXY" | "ahPolar", _)
-            | ("", "a", "cxn", "ang") => keep(values::is_guide(value)),
-            ("", "c", _, "formatCode") | ("", "x", "numFmt", "formatCode") => name(),
-            ("", "c", "lang", "val") => values::language(value),
-            (
-                "",
-                "x",
-                _,
-                "r" | "ref" | "sqref" | "spans" | "topLeftCell" | "activeCell" | "r1" | "r2",
-            ) => keep(values::is_cells(value)),
-            // that Excel made it, which is common to all: without it LibreOffice computes every cell anew
-            ("", "x", "fileVersion", name) => keep(name == "appName"),
-            ("", "x", "sheet", "name")
-            | ("", "x", "definedName", "name")
-            | ("", "x", "table", "name" | "displayName") => name(),
-            ("", "x", "tableColumn", "name" | "totalsRowLabel") => name(),
-            ("", "x", "sheet", "sheetId") => number("sheet", self.shared),
-            ("", "x", "table" | "tableColumn", "id") => keep(values::is_plain(value)),
-            ("", "x", "tableStyleInfo", "name") => keep(is_builtin_table_style(value)),
-            ("", "x", "cellStyle", "name") => Some(self.style_name(value)),
-            ("", "x", "name" | "rFont", "val") => name(),
-            ("", "x", "cfvo", "val") => {
-                self.shared.note_words(value);
+            Sort::Number(what) => Some(self.shared.number(what, value).to_string().into()),
+            Sort::Count(what) => Some(self.shared.next(what).to_string().into()),
+            Sort::Relation => self.relation(element, attribute.name.local, value).map(Cow::Owned),
+            Sort::Style => Some(format!("s{}", self.shared.number("style", value)).into()),
+            Sort::StyleName if !parent.is_some_and(|p| p.is("w", "style")) => listed(),
+            Sort::StyleName | Sort::CellStyle => Some(self.style_name(value).into()),
+            Sort::TableStyle => keep(excel::is_builtin_table_style(value)),
+            Sort::Compatibility => keep(word::COMPATIBILITY.contains(&value)),
+            Sort::Threshold => {
+                self.note_words(value);
                 keep(!super::plan::calls(value))
             }
-            ("", "x", "cfRule", "text") => name(),
-            (
-                "",
-                "dgm" | "dsp",
-                _,
-                "modelId" | "parTransId" | "sibTransId" | "cxnId" | "srcId" | "destId"
-                | "presAssocID",
-            ) => {
-                if value == "0" {
-                    keep(true)
-                } else {
-                    number("model", self.shared)
-                }
-            }
-            ("", "dgm", "cxn", "presId")
-            | (
-                "",
-                "dgm",
-                _,
-                "loTypeId" | "qsTypeId" | "csTypeId" | "uniqueId" | "loCatId" | "qsCatId"
-                | "csCatId" | "minVer" | "defStyle",
-            ) => keep(is_diagram_name(value)),
-            (
-                "",
-                "dgm",
-                _,
-                "name" | "forName" | "refForName" | "styleLbl" | "ref" | "moveWith" | "val" | "arg"
-                | "presName" | "presStyleLbl" | "type",
-            ) => keep(is_diagram_name(value) || values::is_plain(value)),
-            ("", "dsp", "dataModelExt", "relId") => {
+            Sort::Slide => Some((255 + self.shared.number("slide", value)).to_string().into()),
+            Sort::Data => data(value).map(Cow::Borrowed),
+            Sort::Model if value == "0" => keep(true),
+            Sort::Model => Some(self.shared.number("model", value).to_string().into()),
+            Sort::DiagramName => keep(drawing::is_diagram_name(value)),
+            Sort::DiagramWord => keep(drawing::is_diagram_name(value) || values::is_plain(value)),
+            Sort::DiagramDrawing => {
                 let key = (self.source.to_ascii_lowercase(), value.to_owned());
-                self.shared.drawings.get(&key).map(|number| format!("rId{number}"))
+                self.shared.drawings.get(&key).map(|number| format!("rId{number}").into())
             }
-            ("", "dsp", "dataModelExt", "minVer") => keep(is_diagram_name(value)),
-            ("", "v", _, "style") => Some(values::style(value)),
-            (
-                "",
-                "v",
-                "shapetype" | "shape" | "group" | "rect" | "line" | "oval" | "roundrect"
-                | "polyline" | "image" | "arc" | "curve",
-                "id",
-            ) => Some(format!("v{}", self.shared.number("vml", value))),
-            ("", "v", _, "type") if value.starts_with('#') => {
-                Some(format!("#v{}", self.shared.number("vml", value.trim_start_matches('#'))))
-            }
-            ("", "v", "textpath", "string") => name(),
-            (
-                "",
-                "v",
-                _,
-                "path" | "v" | "adj" | "eqn" | "points" | "coordorigin" | "coordsize"
-                | "wrapcoords" | "from" | "to" | "inset" | "fillcolor" | "strokecolor" | "color"
-                | "color2" | "colors" | "strokeweight" | "weight" | "opacity" | "textboxrect"
-                | "limo" | "position" | "polar" | "xrange" | "yrange" | "radiusrange" | "arcsize"
-                | "focus" | "focusposition" | "focussize" | "offset" | "origin" | "size" | "matrix"
-                | "dashstyle" | "cropbottom" | "croptop" | "cropleft" | "cropright" | "gain"
-                | "blacklevel" | "gamma" | "miterlimit" | "control1" | "control2",
-            )
-            | ("o", "v", "path", "connectlocs" | "connectangles") => {
-                keep(values::is_plain(value) || values::is_path(value))
-            }
-            _ => keep(is_attribute(element.space, attribute.name) && values::is_plain(value)),
+            Sort::VmlStyle => Some(values::style(value).into()),
+            Sort::VmlShape => Some(format!("v{}", self.shared.number("vml", value)).into()),
+            Sort::VmlType => match value.strip_prefix('#') {
+                Some(_) => {
+                    let shape = value.trim_start_matches('#');
+                    Some(format!("#v{}", self.shared.number("vml", shape)).into())
+                }
+                None => listed(),
+            },
+            Sort::VmlPath => keep(values::is_plain(value) || values::is_path(value)),
         }
+    }
+
+    /// Writes an attribute's value anew, or tells of it and gives false.
+    fn attribute(
+        &mut self,
+        rule: &AttributeRule,
+        element: Name<'_>,
+        parent: Option<Name<'_>>,
+        attribute: &mut Attribute<'_>,
+    ) -> bool {
+        let told = match self.value(rule, element, parent, attribute) {
+            Some(Cow::Borrowed(value)) if std::ptr::eq(value, &*attribute.value) => return true,
+            Some(value) if value == attribute.value => return true,
+            Some(value) => {
+                let value = value.into_owned();
+                let before = std::mem::replace(&mut attribute.value, Cow::Owned(value));
+                rule.changed.filter(|_| !before.is_empty())
+            }
+            None => {
+                self.found.extend(rule.dropped.filter(|_| !attribute.value.is_empty()));
+                return false;
+            }
+        };
+        self.found.extend(told);
+        true
     }
 
     /// The new identifier of a relationship to a part that is written.
@@ -581,116 +408,59 @@ impl<'a> Part<'a> {
                 | ("a", "blip", "embed")
                 | ("dgm", "relIds", "dm" | "lo" | "qs" | "cs")
         );
-        let relation = self.relations.iter().find(|relation| relation.id == id)?;
+        let relation = *self.relations.get(id)?;
         if !refers || relation.target.is_none() || roles::role(&relation.what).is_none() {
             return None;
         }
-        let at = self.used.iter().position(|used| used == id).unwrap_or_else(|| {
+        let number = *self.numbers.entry(&relation.id).or_insert_with(|| {
             self.used.push(id.to_owned());
-            self.used.len() - 1
+            self.used.len()
         });
-        Some(format!("rId{}", at + 1))
+        Some(format!("rId{number}"))
     }
 
     /// A style's name if it is one that every copy of the program has, otherwise a number.
     fn style_name(&mut self, name: &str) -> String {
-        let known = |word: &str| {
-            let word = word.to_lowercase();
-            STYLE_WORDS.contains(&word.as_str())
-                || word.len() <= 2 && word.bytes().all(|b| b.is_ascii_digit())
-        };
-        let is_own = name.split([' ', '/']).all(known);
-        let is_numbered =
-            name.strip_prefix("Style ").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
-        if is_own {
+        if word::is_known_style(name) {
             return name.to_owned();
         }
+        let is_numbered =
+            name.strip_prefix("Style ").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
         if !is_numbered {
             self.found.insert(Found::Other);
         }
         format!("Style {}", self.shared.next("style name"))
     }
 
-    fn tell_attribute(&mut self, element: Name<'_>, attribute: &Attribute<'_>) {
-        let name = attribute.name.local;
-        // what says nothing, or depends on what is written anyway
-        if attribute.value.is_empty()
-            || matches!(name, "Ignorable" | "count" | "uniqueCount")
-            || element.space == "mc"
-        {
-            return;
-        }
-        let found = match name {
-            _ if name.starts_with("rsid")
-                || name.ends_with("Id")
-                || name == "uid"
-                || name == "id" =>
-            {
-                Found::Identifier
+    /// Where a chart's values come from. In a workbook that is a sheet; elsewhere it was an embedded one, whose name
+    /// says nothing any more.
+    fn chart_reference<'t>(&mut self, text: Cow<'t, str>) -> Cow<'t, str> {
+        let cells =
+            text.rsplit_once('!').map(|(_, cells)| cells).filter(|cells| values::is_cells(cells));
+        if self.shared.kind == Kind::Xlsx {
+            self.note_words(&text);
+            if !super::plan::calls(&text) {
+                return text;
             }
-            "author" | "initials" | "userName" => Found::Person,
-            "date" => Found::Time,
-            "descr" | "title" | "alt" | "tooltip" | "prompt" | "promptTitle" | "error"
-            | "errorTitle" => Found::Comment,
-            _ => Found::Other,
-        };
-        self.found.insert(found);
+        }
+        let anonymous = format!("Sheet1!{}", cells.unwrap_or("$A$1"));
+        if *text != anonymous {
+            self.found.insert(Found::Other);
+        }
+        Cow::Owned(anonymous)
     }
 }
-
-/// An extension of a diagram's data that leads to its drawing.
-const DIAGRAM_EXTENSION: &str = "http://schemas.microsoft.com/office/drawing/2008/diagram";
-
-const COMPATIBILITY: &[&str] = &[
-    "compatibilityMode",
-    "overrideTableStyleFontSizeAndJustification",
-    "enableOpenTypeFeatures",
-    "doNotFlipMirrorIndents",
-    "differentiateMultirowTableHeaders",
-    "useWord2013TrackBottomHyphenation",
-    "allowHyphenationAtTrackBottom",
-    "allowTextAfterFloatingTableBreak",
-];
 
 fn is_unwrapped_frame(open: &Open<'_>) -> bool {
     open.fate == Fate::Unwrap && open.name.is("p", "graphicFrame")
 }
 
-fn is_builtin_table_style(name: &str) -> bool {
-    ["TableStyleLight", "TableStyleMedium", "TableStyleDark"].iter().any(|start| {
-        name.strip_prefix(start)
-            .is_some_and(|n| n.len() <= 2 && n.bytes().all(|b| b.is_ascii_digit()))
-    })
-}
-
-/// A name in a diagram's definition: one word, or one of Microsoft's.
-fn is_diagram_name(value: &str) -> bool {
-    let rest = value.strip_prefix("urn:microsoft.com/office/officeart/").unwrap_or(value);
-    let rest =
-        rest.strip_prefix("http://schemas.openxmlformats.org/drawingml/2006/").unwrap_or(rest);
-    rest.len() <= 64 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/#".contains(&b))
-}
-
-/// What an element holds that is not written.
-fn told(space: &str, name: &str) -> Found {
-    match (space, name) {
-        ("w", "rsid" | "rsids" | "nsid" | "tmpl" | "docVars" | "bookmarkStart" | "bookmarkEnd") => {
-            Found::Identifier
-        }
-        ("w", name) if name.starts_with("comment") || name.starts_with("annotation") => {
-            Found::Comment
-        }
-        ("w", name) if name.starts_with("move") => Found::History,
-        ("w", "tblCaption" | "tblDescription") => Found::Comment,
-        ("p", "timing" | "controls") | ("x", "controls" | "externalReferences" | "hyperlinks") => {
-            Found::Active
-        }
-        ("x", "legacyDrawing") => Found::Comment,
-        ("c", "externalData") | ("x", "oleObjects") => Found::Attachment,
-        ("x", "fileVersion") => Found::Software,
-        ("x", "selection" | "customWorkbookViews" | "mruColors") => Found::History,
-        _ => Found::Other,
-    }
+/// The namespace of what a frame shows, as it is written.
+fn data(uri: &str) -> Option<&'static str> {
+    const TABLE: &str = "http://schemas.openxmlformats.org/drawingml/2006/table";
+    let known = SPACES.iter().find(|s| s.uri == uri || s.also.contains(&uri));
+    let is_table = matches!(uri, TABLE | "http://purl.oclc.org/ooxml/drawingml/table");
+    known.map(|s| s.uri).or_else(|| is_table.then_some(TABLE))
 }
 
 impl Rules for Part<'_> {
@@ -700,14 +470,17 @@ impl Rules for Part<'_> {
 
     fn start(&mut self, element: &mut Element<'_, '_>) -> Result<Fate, Refusal> {
         let read = element.name;
-        let fate = self.fate(element);
+        let rule = self.elements.of(read, || ElementRule::of(read));
+        let fate = self.fate(&rule, element);
         if fate != Fate::Keep {
             return Ok(fate);
         }
-        if read.is("x", "c") {
-            self.is_shared_string = element.get("", "t") == Some("s");
+        let mut code = None;
+        match rule.treatment {
+            Treatment::Cell => self.is_shared_string = element.get("", "t") == Some("s"),
+            Treatment::FieldSimple => code = self.plan.fields.get(&place(read)),
+            _ => {}
         }
-        let code = self.plan.fields.get(&place(read)).filter(|_| read.is("w", "fldSimple"));
         if let Some(code) = code {
             // the code is written anew below
             if element.remove("w", "instr").is_some_and(|instruction| *instruction != **code) {
@@ -717,26 +490,14 @@ impl Rules for Part<'_> {
         let parent = element.parent();
         let mut needed = false;
         let name = element.name;
-        let mut attributes = std::mem::take(element.attributes);
-        // what is numbered as it comes is numbered in the order that is written
-        attributes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        attributes.retain_mut(|attribute| match self.attribute(name, parent, attribute) {
-            Some(value) => {
-                if *attribute.value != *value {
-                    if !is_numbering(name, attribute.name) {
-                        self.tell_attribute(name, attribute);
-                    }
-                    attribute.value = Cow::Owned(value);
-                }
-                true
-            }
-            None => {
-                self.tell_attribute(name, attribute);
-                needed |= is_needed(name, attribute.name);
-                false
-            }
+        // in their names' order: what is numbered as it comes is numbered in the order that is written
+        element.attributes.retain_mut(|attribute| {
+            let of = || AttributeRule::of(self.shared.kind, name, attribute.name);
+            let rule = self.attributes.of(name, attribute.name, of);
+            let kept = self.attribute(&rule, name, parent, attribute);
+            needed |= !kept && rule.is_needed;
+            kept
         });
-        *element.attributes = attributes;
         if let Some(code) = code {
             element.set("w", "instr", code.clone());
         }
@@ -752,40 +513,32 @@ impl Rules for Part<'_> {
             return Ok(None);
         };
         let trimmed = text.trim();
-        match (open.name.space, open.name.local) {
-            ("x", "v") => {
-                if self.is_shared_string {
-                    self.shared.strings.extend(trimmed.parse::<u64>());
+        match self.elements.of(open.name, || ElementRule::of(open.name)).text {
+            Text::Value => {
+                if self.is_shared_string
+                    && let Ok(number) = trimmed.parse()
+                {
+                    self.shared.strings.insert(number);
                 }
             }
-            ("w" | "a" | "m" | "x", "t")
-            | ("c", "v" | "formatCode")
-            | (
-                "x",
-                "oddHeader" | "oddFooter" | "evenHeader" | "evenFooter" | "firstHeader"
-                | "firstFooter",
-            ) => {}
-            (
-                "x",
-                "f"
-                | "formula"
-                | "formula1"
-                | "formula2"
-                | "calculatedColumnFormula"
-                | "totalsRowFormula"
-                | "definedName",
-            ) => {
-                self.shared.note_words(&text);
-            }
-            ("c", "separator") if text.len() <= 8 => {}
-            ("c", "f") => return Ok(Some(self.chart_reference(text))),
-            ("w", "instrText") => {
+            Text::Content => {}
+            Text::Formula => self.note_words(&text),
+            Text::Separator if text.len() <= 8 => {}
+            Text::ChartReference => return Ok(Some(self.chart_reference(text))),
+            Text::Code => {
                 let code = self.plan.fields.get(&place(open.name)).cloned().unwrap_or_default();
                 return Ok(Some(Cow::Owned(code)));
             }
-            ("a", "tableStyleId") if values::is_guid(trimmed) => {}
+            Text::TableStyle => {
+                let id = names::table_style(trimmed, |id| self.shared.number("table style", id));
+                return Ok(id.map(Cow::Owned));
+            }
             _ if trimmed.is_empty() => return Ok(None),
-            _ if values::is_plain(trimmed) => return Ok(Some(Cow::Owned(trimmed.to_owned()))),
+            _ if values::is_plain(trimmed) => {
+                if trimmed.len() < text.len() {
+                    return Ok(Some(Cow::Owned(trimmed.to_owned())));
+                }
+            }
             _ => {
                 self.found.insert(Found::Other);
                 return Ok(None);
@@ -800,52 +553,4 @@ impl Rules for Part<'_> {
         }
         Ok(())
     }
-}
-
-impl Part<'_> {
-    /// Where a chart's values come from. In a workbook that is a sheet; elsewhere it was an embedded one, whose name
-    /// says nothing any more.
-    fn chart_reference<'t>(&mut self, text: Cow<'t, str>) -> Cow<'t, str> {
-        let cells =
-            text.rsplit_once('!').map(|(_, cells)| cells).filter(|cells| values::is_cells(cells));
-        if self.shared.kind == Kind::Xlsx {
-            self.shared.note_words(&text);
-            if !super::plan::calls(&text) {
-                return text;
-            }
-        }
-        let anonymous = format!("Sheet1!{}", cells.unwrap_or("$A$1"));
-        if *text != anonymous {
-            self.found.insert(Found::Other);
-        }
-        Cow::Owned(anonymous)
-    }
-}
-
-/// Attributes without which their element is nothing.
-fn is_needed(element: Name<'_>, attribute: Name<'_>) -> bool {
-    match (attribute.space, attribute.local) {
-        ("r", "id") => element.space != "x" || element.local != "pageSetup",
-        ("w" | "m", "val") | ("w", "type") => true,
-        ("", "val") => matches!(element.space, "a" | "c" | "x"),
-        ("", "uri" | "sqref" | "relId") => true,
-        ("", "id") => matches!(element.local, "stCxn" | "endCxn"),
-        ("", "name") => element.local == "compatSetting",
-        ("w", "name") => element.local == "compatSetting",
-        _ => false,
-    }
-}
-
-/// Whether an attribute is a number that is given anew, which tells of nothing found.
-fn is_numbering(element: Name<'_>, attribute: Name<'_>) -> bool {
-    attribute.space == "r"
-        || matches!(
-            (element.space, attribute.local),
-            ("w", "val" | "styleId" | "uri")
-                | ("v", "id" | "type" | "style")
-                | ("dgm" | "dsp", _)
-                | ("wp", "id")
-                | ("p" | "x", "id" | "sheetId")
-                | ("a", "uri")
-        )
 }

@@ -5,14 +5,15 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
+    str::Chars,
 };
 
 use crate::clean::{
     Kind, Limits, Refusal,
-    xml::{self, Element, Fate, Name, Open, Rules, Space},
+    xml::{self, Element, Fate, Memo, Name, Open, Rules, Space},
 };
 
-use super::vocabulary::SPACES;
+use super::{excel::is_formula, fields, hidden::is_on, vocabulary::SPACES};
 
 /// Where a name stands in the text.
 pub(super) fn place(name: Name<'_>) -> usize {
@@ -34,31 +35,33 @@ pub(super) struct Plan {
     pub(super) objects: HashMap<usize, bool>,
 }
 
-/// Without one of these in the text there is nothing to plan.
-const SIGNS: &[&str] = &[
-    "vanish",
-    "fldChar",
-    "fldSimple",
-    "trPr",
-    "oleObj",
-    "[",
-    "WEBSERVICE",
-    "RTD(",
-    "HYPERLINK(",
-    "CALL(",
-    "REGISTER",
-    "DDE",
-    "|",
-];
+/// Without one of these names in the text there is nothing to plan. What formulas say is no sign: it may be written by
+/// references to characters.
+const SIGNS: &[&str] = &["vanish", "fldChar", "fldSimple", "trPr", "oleObj"];
+/// The same of workbooks: beginnings of `f`, `formula`, `formula1`, `definedName`, with a prefix or not.
+const FORMULAS: &[&str] = &["<f", ":f", "ormula", "definedName"];
 
 impl Plan {
-    pub(super) fn of(text: &str, kind: Kind, limits: &Limits) -> Result<Self, Refusal> {
+    /// `styles` are those that hide runs.
+    pub(super) fn of(
+        text: &str,
+        kind: Kind,
+        styles: &HashSet<String>,
+        limits: &Limits,
+    ) -> Result<Self, Refusal> {
         let has = |sign: &&str| memchr::memmem::find(text.as_bytes(), sign.as_bytes()).is_some();
-        if !SIGNS.iter().any(has) {
+        let signs = if kind == Kind::Xlsx { FORMULAS } else { SIGNS };
+        if styles.is_empty() && !signs.iter().any(has) {
             return Ok(Self::default());
         }
-        let mut scan = Scan::default();
-        xml::rewrite(text, kind, &mut scan, limits)?;
+        let mut scan = Scan {
+            signs: Memo::new(),
+            plan: Self::default(),
+            fields: Vec::new(),
+            styles,
+            paragraphs: HashSet::new(),
+        };
+        xml::read(text, kind, &mut scan, limits)?;
         Ok(scan.plan)
     }
 }
@@ -71,13 +74,53 @@ struct Field {
     code: String,
 }
 
-#[derive(Default)]
-struct Scan {
-    plan: Plan,
-    fields: Vec<Field>,
+/// What an element may be a sign of.
+#[derive(Clone, Copy)]
+enum Sign {
+    None,
+    Hidden,
+    /// A run, and the styles of paragraphs and runs.
+    Run,
+    ParagraphStyle,
+    RunStyle,
+    Deleted,
+    FieldCharacter,
+    FieldCode,
+    FieldSimple,
+    Formula,
+    Object,
+    Picture,
 }
 
-impl Rules for Scan {
+impl Sign {
+    fn of(name: Name<'_>) -> Self {
+        match (name.space, name.local) {
+            ("w", "vanish") => Self::Hidden,
+            ("w", "r") => Self::Run,
+            ("w", "pStyle") => Self::ParagraphStyle,
+            ("w", "rStyle") => Self::RunStyle,
+            ("w", "del" | "moveFrom") => Self::Deleted,
+            ("w", "fldChar") => Self::FieldCharacter,
+            ("w", "instrText") => Self::FieldCode,
+            ("w", "fldSimple") => Self::FieldSimple,
+            ("x", name) if is_formula(name) => Self::Formula,
+            ("p", "oleObj") => Self::Object,
+            ("p", "pic") => Self::Picture,
+            _ => Self::None,
+        }
+    }
+}
+
+struct Scan<'s> {
+    signs: Memo<Sign>,
+    plan: Plan,
+    fields: Vec<Field>,
+    /// Styles that hide runs, and paragraphs that have one.
+    styles: &'s HashSet<String>,
+    paragraphs: HashSet<usize>,
+}
+
+impl Rules for Scan<'_> {
     fn spaces(&self) -> &'static [Space] {
         SPACES
     }
@@ -87,20 +130,40 @@ impl Rules for Scan {
         let above = |levels: usize| {
             path.len().checked_sub(levels).and_then(|at| path.get(at)).map(|open| open.name)
         };
-        match (element.name.space, element.name.local) {
-            ("w", "vanish") => {
-                let off = matches!(element.get("w", "val"), Some("0" | "false" | "off"));
-                if let (Some(run), false) = (above(2).filter(|run| run.is("w", "r")), off) {
+        match self.signs.of(element.name, || Sign::of(element.name)) {
+            Sign::Hidden => {
+                if let Some(run) = above(2).filter(|run| run.is("w", "r")) {
+                    // what is said of the run itself is stronger than its styles
+                    if is_on(element) {
+                        self.plan.hidden.insert(place(run));
+                    } else {
+                        self.plan.hidden.remove(&place(run));
+                    }
+                }
+            }
+            Sign::ParagraphStyle if self.has_hiding_style(element) => {
+                if let Some(paragraph) = above(2).filter(|above| above.is("w", "p")) {
+                    self.paragraphs.insert(place(paragraph));
+                }
+            }
+            Sign::Run if !self.paragraphs.is_empty() => {
+                let paragraph = path.iter().rev().find(|open| open.name.is("w", "p"));
+                if paragraph.is_some_and(|p| self.paragraphs.contains(&place(p.name))) {
+                    self.plan.hidden.insert(place(element.name));
+                }
+            }
+            Sign::RunStyle if self.has_hiding_style(element) => {
+                if let Some(run) = above(2).filter(|run| run.is("w", "r")) {
                     self.plan.hidden.insert(place(run));
                 }
             }
-            ("w", "del" | "moveFrom") => {
+            Sign::Deleted => {
                 if let Some(row) = above(2).filter(|row| row.is("w", "tr")) {
                     self.plan.deleted.insert(place(row));
                 }
                 return Ok(Fate::Drop);
             }
-            ("w", "fldChar") => {
+            Sign::FieldCharacter => {
                 let place = place(element.name);
                 match element.get("w", "fldCharType") {
                     Some("begin") => {
@@ -119,23 +182,23 @@ impl Rules for Scan {
                         .for_each(|field| field.characters.push(place)),
                 }
             }
-            ("w", "instrText") => {
+            Sign::FieldCode => {
                 let place = place(element.name);
                 self.fields.last_mut().into_iter().for_each(|field| field.codes.push(place));
             }
-            ("w", "fldSimple") => {
+            Sign::FieldSimple => {
                 if let Some(code) = element.get("w", "instr").and_then(code) {
                     self.plan.fields.insert(place(element.name), code);
                 }
             }
-            ("p", "oleObj") => {
+            Sign::Object => {
                 if let Some(frame) =
                     path.iter().rev().find(|open| open.name.is("p", "graphicFrame"))
                 {
                     self.plan.objects.entry(place(frame.name)).or_default();
                 }
             }
-            ("p", "pic") if path.iter().any(|open| open.name.is("p", "oleObj")) => {
+            Sign::Picture if path.iter().any(|open| open.name.is("p", "oleObj")) => {
                 if let Some(frame) =
                     path.iter().rev().find(|open| open.name.is("p", "graphicFrame"))
                 {
@@ -154,20 +217,11 @@ impl Rules for Scan {
         path: &[Open<'_>],
     ) -> Result<Option<Cow<'t, str>>, Refusal> {
         if let Some(open) = path.last() {
-            match (open.name.space, open.name.local) {
-                ("w", "instrText") => {
+            match self.signs.of(open.name, || Sign::of(open.name)) {
+                Sign::FieldCode => {
                     self.fields.last_mut().into_iter().for_each(|field| field.code.push_str(&text))
                 }
-                (
-                    "x",
-                    "f"
-                    | "definedName"
-                    | "formula"
-                    | "formula1"
-                    | "formula2"
-                    | "calculatedColumnFormula"
-                    | "totalsRowFormula",
-                ) if calls(&text) => {
+                Sign::Formula if calls(&text) => {
                     self.plan.calling.insert(place(open.name));
                 }
                 _ => {}
@@ -177,7 +231,11 @@ impl Rules for Scan {
     }
 }
 
-impl Scan {
+impl Scan<'_> {
+    fn has_hiding_style(&self, element: &Element<'_, '_>) -> bool {
+        element.get("w", "val").is_some_and(|style| self.styles.contains(style))
+    }
+
     fn decide(&mut self, field: Field) {
         let Some(code) = code(&field.code) else {
             return;
@@ -194,6 +252,7 @@ impl Scan {
 /// What is written for a field's code. Only fields that are nothing without their code stay: of others the result is
 /// the text that is seen, and the code may name files, people and places.
 fn code(code: &str) -> Option<String> {
+    let code = code.trim_start();
     let mut words = code.split_whitespace();
     let command = words.next()?.to_ascii_uppercase();
     match command.as_str() {
@@ -223,7 +282,8 @@ fn code(code: &str) -> Option<String> {
         // their state is in the field's data, which is kept of no other field
         "FORMCHECKBOX" | "FORMDROPDOWN" => Some(format!(" {command} ")),
         // characters that are put together or above each other: the code is the content
-        "EQ" | "SYMBOL" => Some(code.to_owned()),
+        "EQ" => fields::equation(code.get(2..)?),
+        "SYMBOL" => fields::symbol(words),
         _ => None,
     }
 }
@@ -235,10 +295,39 @@ pub(super) fn calls(formula: &str) -> bool {
         !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_digit())
             || inside.contains('.') && rest.contains('!')
     });
-    let upper = || formula.to_ascii_uppercase();
-    external
-        || formula.contains('|')
-        || ["WEBSERVICE(", "RTD(", "HYPERLINK(", "CALL(", "REGISTER", "IMAGE(", "FILTERXML("]
-            .iter()
-            .any(|function| formula.len() >= function.len() && upper().contains(function))
+    external || memchr::memchr(b'|', formula.as_bytes()).is_some() || {
+        let mut rest = formula.chars();
+        loop {
+            if CALLING.iter().any(|function| begins(rest.clone(), function)) {
+                break true;
+            }
+            if rest.next().is_none() {
+                break false;
+            }
+        }
+    }
 }
+
+/// Whether a formula's rest begins with a function, whatever its case and its spaces.
+fn begins(rest: Chars<'_>, function: &str) -> bool {
+    let mut rest = rest.filter(|c| !c.is_whitespace());
+    function.chars().all(|c| rest.next().is_some_and(|r| r.to_ascii_uppercase() == c))
+}
+
+/// Functions that ask something outside of the workbook, as they begin.
+const CALLING: &[&str] = &[
+    "CALL(",
+    "COPILOT(",
+    "CUBE",
+    "DDE(",
+    "FILTERXML(",
+    "HYPERLINK(",
+    "IMAGE(",
+    "PY(",
+    "REGISTER",
+    "RTD(",
+    "SQL.REQUEST",
+    "STOCKHISTORY(",
+    "TRANSLATE(",
+    "WEBSERVICE(",
+];

@@ -26,15 +26,21 @@ pub(super) fn read(
     kind: Kind,
     limits: &Limits,
 ) -> Result<Vec<Relation>, Refusal> {
-    let mut list = List { wanted: "Relationship", rows: Vec::new() };
-    xml::rewrite(text, kind, &mut list, limits)?;
-    let relation = |mut row: HashMap<String, String>| {
-        let what = row.get("Type")?.rsplit('/').next()?.to_owned();
-        let external = row.get("TargetMode").is_some_and(|mode| mode == "External");
-        let target = row.get("Target").filter(|_| !external).map(|target| resolve(source, target));
-        Some(Relation { id: row.remove("Id")?, what, target })
+    let mut list = List { wanted: &["Relationship"], rows: Vec::new() };
+    xml::read(text, kind, &mut list, limits)?;
+    let relation = |row: Row| {
+        let get = |name| row.iter().rfind(|(n, _)| n == name).map(|(_, value)| value.as_str());
+        let what = get("Type")?.rsplit('/').next()?.to_owned();
+        let external = get("TargetMode") == Some("External");
+        let target = get("Target").filter(|_| !external).map(|target| resolve(source, target));
+        Some(Relation { what, target, id: take(row, "Id")? })
     };
     Ok(list.rows.into_iter().filter_map(relation).collect())
+}
+
+/// Relationships by their identifiers; of two that have the same, the first.
+pub(super) fn by_id(relations: &[Relation]) -> HashMap<&str, &Relation> {
+    relations.iter().rev().map(|relation| (relation.id.as_str(), relation)).collect()
 }
 
 /// The content types of `[Content_Types].xml`, in lower case.
@@ -43,17 +49,10 @@ pub(super) fn content_types(
     kind: Kind,
     limits: &Limits,
 ) -> Result<Vec<String>, Refusal> {
-    let mut types = Vec::new();
-    for wanted in ["Override", "Default"] {
-        let mut list = List { wanted, rows: Vec::new() };
-        xml::rewrite(text, kind, &mut list, limits)?;
-        types.extend(
-            list.rows
-                .into_iter()
-                .filter_map(|row| Some(row.get("ContentType")?.to_ascii_lowercase())),
-        );
-    }
-    Ok(types)
+    let mut list = List { wanted: &["Override", "Default"], rows: Vec::new() };
+    xml::read(text, kind, &mut list, limits)?;
+    let type_of = |row: Row| Some(take(row, "ContentType")?.to_ascii_lowercase());
+    Ok(list.rows.into_iter().filter_map(type_of).collect())
 }
 
 /// The name of the relationships part of `source`.
@@ -97,8 +96,15 @@ fn percent_decoded(text: &str) -> String {
 
 /// The attributes of all elements of one name.
 struct List {
-    wanted: &'static str,
-    rows: Vec<HashMap<String, String>>,
+    wanted: &'static [&'static str],
+    rows: Vec<Row>,
+}
+
+/// Names and values.
+type Row = Vec<(String, String)>;
+
+fn take(row: Row, name: &str) -> Option<String> {
+    row.into_iter().rfind(|(n, _)| n == name).map(|(_, value)| value)
 }
 
 impl Rules for List {
@@ -107,7 +113,7 @@ impl Rules for List {
     }
 
     fn start(&mut self, element: &mut Element<'_, '_>) -> Result<Fate, Refusal> {
-        if element.name.local == self.wanted {
+        if self.wanted.contains(&element.name.local) {
             let pair =
                 |a: &xml::Attribute<'_>| (a.name.local.to_owned(), a.value.clone().into_owned());
             self.rows.push(element.attributes.iter().map(pair).collect());

@@ -1,5 +1,6 @@
 use std::io::{Cursor, Read as _};
 
+use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use proptest::prelude::*;
 
 use super::*;
@@ -172,6 +173,71 @@ fn a_planted_value_stays_in_no_attribute_and_no_element() {
             let (out, _) = cleaned(&document(&body, "")).unwrap();
             assert!(!inflated(&out).contains("canary"), "{name} of {element}: {}", inflated(&out));
         }
+    }
+}
+
+/// The forms in which a text may stand in a value.
+fn forms(text: &str) -> Vec<String> {
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut forms = vec![text.to_owned()];
+    for bytes in [text.as_bytes(), &utf16] {
+        forms.extend([HEXLOWER.encode(bytes), HEXUPPER.encode(bytes), BASE64.encode(bytes)]);
+    }
+    forms
+}
+
+/// The package with its XML in UTF-16.
+fn in_utf16(bytes: &[u8], mark: &[u8], unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    let limits = Limits::default();
+    let work = &mut Work::new(&limits);
+    let archive = Archive::open(bytes, Kind::Zip, work).unwrap();
+    let mut writer = Writer::new(Kind::Zip);
+    for entry in archive.entries() {
+        let part = archive.read(entry, work).unwrap();
+        let text = std::str::from_utf8(&part).unwrap();
+        let part = [mark, &text.encode_utf16().flat_map(unit).collect::<Vec<_>>()].concat();
+        writer.add(entry.name(), &part, Pack::Deflate).unwrap();
+    }
+    writer.finish().unwrap().to_vec()
+}
+
+#[test]
+fn a_planted_value_stays_in_no_encoding() {
+    let (plain, _) = cleaned(&document(&text("They meet."), "")).unwrap();
+    let planted: String = forms("canary")
+        .iter()
+        .map(|form| {
+            format!(
+                "<!--{form}--><?x {form}?><w:bookmarkStart w:id=\"{form}\" w:name=\"{form}\"/><w:del w:author=\"{form}\" w:date=\"{form}\">\
+                 <w:r><w:delText>{form}</w:delText></w:r></w:del><x{name} xmlns=\"urn:{form}\" a=\"{form}\">{form}</x{name}>",
+                name = form.replace('=', "")
+            )
+        })
+        .collect();
+    let settings: String = forms("canary")
+        .iter()
+        .map(|form| {
+            format!("<w:rsids><w:rsid w:val=\"{form}\"/></w:rsids><w:docVars w:val=\"{form}\"/>")
+        })
+        .collect();
+    let marked = document(&format!("{planted}{}", text("They meet.")), &settings);
+    let in_encodings = [
+        marked.clone(),
+        in_utf16(&marked, b"\xff\xfe", u16::to_le_bytes),
+        in_utf16(&marked, b"\xfe\xff", u16::to_be_bytes),
+    ];
+    for marked in in_encodings {
+        assert_eq!(cleaned(&marked).unwrap().0, plain);
+    }
+    // and where the element stays
+    for form in forms("canary") {
+        let body = format!(
+            "<w:p w:rsidR=\"{form}\" w:id=\"{form}\"><w:pPr><w:jc w:val=\"{form}\"/><w:spacing w:before=\"{form}\"/></w:pPr>\
+             <w:r w:rsidRPr=\"{form}\"><w:rPr><w:color w:val=\"{form}\" w:themeColor=\"{form}\"/><w:sz w:val=\"{form}\"/></w:rPr>\
+             <w:br w:type=\"{form}\"/>{form}</w:r></w:p>"
+        );
+        let out = inflated(&cleaned(&document(&body, "")).unwrap().0);
+        assert!(!out.contains(&form), "{form}: {out}");
     }
 }
 
@@ -380,6 +446,240 @@ fn metafiles_lose_comments() {
     assert_eq!((out.len(), changed), (18 + 10 + 6, true));
     assert_eq!(metafile::clean(&out).unwrap().unwrap(), (out, "wmf", false));
     assert!(metafile::clean(b"\x89PNG").is_none());
+}
+
+#[test]
+fn calls_are_found_however_they_are_written() {
+    for formula in [
+        "_xlfn.IMAGE(\"canary\")",
+        "filterxml(\"canary\",1)",
+        "WebService (\"canary\")",
+        "&#73;MAGE(\"canary\")",
+        "'&#91;1]canary'!A1",
+        "CUBEVALUE(\"canary\",1)",
+    ] {
+        let bytes = workbook(&format!(
+            "<sheetData><row r=\"1\"><c r=\"A1\"><f>{formula}</f><v>7</v></c></row></sheetData>"
+        ));
+        let text = inflated(&cleaned(&bytes).unwrap().0);
+        assert!(!text.contains("canary"), "{formula}: {text}");
+        assert!(text.contains("<x:c r=\"A1\"><x:v>7</x:v></x:c>"), "{formula}: {text}");
+    }
+}
+
+#[test]
+fn runs_that_a_style_hides_are_dropped() {
+    let style = |id: &str, inside: &str| {
+        format!("<w:style w:type=\"character\" w:styleId=\"{id}\">{inside}</w:style>")
+    };
+    let styles = [
+        style("Dark", "<w:rPr><w:vanish/></w:rPr>"),
+        style("Based", "<w:basedOn w:val=\"Dark\"/>"),
+        style("Shown", "<w:basedOn w:val=\"Dark\"/><w:rPr><w:vanish w:val=\"0\"/></w:rPr>"),
+        style("Circle", "<w:basedOn w:val=\"Circle\"/>"),
+    ]
+    .concat();
+    let run = |properties: &str, text: &str| {
+        format!("<w:r><w:rPr>{properties}</w:rPr><w:t>{text}</w:t></w:r>")
+    };
+    let body = format!(
+        "<w:p>{}{}{}{}{}</w:p><w:p><w:pPr><w:pStyle w:val=\"Dark\"/></w:pPr>{}{}</w:p><w:p>{}</w:p>",
+        run("<w:rStyle w:val=\"Dark\"/>", "canary"),
+        run("<w:rStyle w:val=\"Based\"/>", "canary"),
+        run("<w:rStyle w:val=\"Shown\"/>", "one"),
+        run("<w:rStyle w:val=\"Dark\"/><w:vanish w:val=\"0\"/>", "two"),
+        run("<w:rStyle w:val=\"Circle\"/>", "three"),
+        run("", "canary"),
+        run("<w:vanish w:val=\"off\"/>", "four"),
+        run("", "five"),
+    );
+    let document = package(&[
+        ("_rels/.rels", &rels(&[("r", "officeDocument", "word/document.xml")])),
+        ("word/_rels/document.xml.rels", &rels(&[("s", "styles", "styles.xml")])),
+        ("word/styles.xml", &format!("<w:styles xmlns:w=\"{W}\">{styles}</w:styles>")),
+        (
+            "word/document.xml",
+            &format!("<w:document xmlns:w=\"{W}\"><w:body>{body}</w:body></w:document>"),
+        ),
+    ]);
+    let (out, report) = cleaned(&document).unwrap();
+    let text = inflated(&out);
+    assert!(!text.contains("canary"), "{text}");
+    for kept in ["one", "two", "three", "four", "five"] {
+        assert!(text.contains(&format!("<w:t>{kept}</w:t>")), "{kept}: {text}");
+    }
+    assert!(report.found.contains(&Found::Comment));
+    assert_eq!(cleaned(&out).unwrap().0, out);
+}
+
+#[test]
+fn names_and_numbers_of_a_users_own_are_given_anew() {
+    let numbering = "<w:abstractNum w:abstractNumId=\"0\"><w:lvl w:ilvl=\"0\" w:tplc=\"C0FFEE11\"/></w:abstractNum>\
+         <w:num w:numId=\"1\" w:durableId=\"12345678\"/>";
+    let shape = format!(
+        "<w:p><w:r><w:drawing><a:custGeom xmlns:a=\"{A}\"><a:gdLst><a:gd name=\"canary\" fmla=\"*/ canary2 w 3\"/></a:gdLst><a:pathLst><a:path>\
+         <a:lnTo><a:pt x=\"canary\" y=\"hc\"/></a:lnTo></a:path></a:pathLst></a:custGeom></w:drawing></w:r>\
+         <w:r><w:rPr><w:rFonts w:ascii=\"Used\"/></w:rPr><w:pict><v:shape xmlns:v=\"urn:schemas-microsoft-com:vml\" path=\"m0,0 canary\"/></w:pict></w:r>\
+         <w:r><w:fldChar w:fldCharType=\"begin\"/></w:r><w:r><w:instrText>EQ canary</w:instrText></w:r><w:r><w:fldChar w:fldCharType=\"end\"/></w:r></w:p>"
+    );
+    let document = package(&[
+        ("_rels/.rels", &rels(&[("r", "officeDocument", "word/document.xml")])),
+        (
+            "word/_rels/document.xml.rels",
+            &rels(&[("f", "fontTable", "fonts.xml"), ("n", "numbering", "numbering.xml")]),
+        ),
+        (
+            "word/fonts.xml",
+            &format!(
+                "<w:fonts xmlns:w=\"{W}\"><w:font w:name=\"canary\"/><w:font w:name=\"Used\"/></w:fonts>"
+            ),
+        ),
+        ("word/numbering.xml", &format!("<w:numbering xmlns:w=\"{W}\">{numbering}</w:numbering>")),
+        (
+            "word/document.xml",
+            &format!("<w:document xmlns:w=\"{W}\"><w:body>{shape}</w:body></w:document>"),
+        ),
+    ]);
+    let (out, _) = cleaned(&document).unwrap();
+    let text = inflated(&out);
+    for gone in ["canary", "C0FFEE", "12345678"] {
+        assert!(!text.contains(gone), "{gone}: {text}");
+    }
+    for kept in ["<a:pt x=\"g", "y=\"hc\"", "<w:font w:name=\"Used\"/>"] {
+        assert!(text.contains(kept), "{kept}: {text}");
+    }
+    let (again, report) = cleaned(&out).unwrap();
+    assert_eq!(inflated(&again), text);
+    assert!(report.found.is_empty(), "{:?}", report.found);
+}
+
+#[test]
+fn identifiers_of_table_styles_are_powerpoints_or_numbers() {
+    let own = "{5C22544A-7EE6-4342-B048-85BDC9FD1C3A}";
+    let other = "{C0FFEE00-7EE6-4342-B048-85BDC9FD1C3A}";
+    let slides = format!(
+        "<p:presentation xmlns:p=\"{P}\" xmlns:a=\"{A}\"><a:tbl><a:tblPr><a:tableStyleId>{other}</a:tableStyleId></a:tblPr></a:tbl></p:presentation>"
+    );
+    let bytes = package(&[
+        ("_rels/.rels", &rels(&[("r", "officeDocument", "ppt/presentation.xml")])),
+        ("ppt/_rels/presentation.xml.rels", &rels(&[("t", "tableStyles", "tableStyles.xml")])),
+        ("ppt/presentation.xml", &slides),
+        (
+            "ppt/tableStyles.xml",
+            &format!(
+                "<a:tblStyleLst xmlns:a=\"{A}\" def=\"{own}\"><a:tblStyle styleId=\"{other}\" styleName=\"canary\"/></a:tblStyleLst>"
+            ),
+        ),
+    ]);
+    let text = inflated(&cleaned(&bytes).unwrap().0);
+    let numbered = "{00000000-0000-0000-0000-000000000001}";
+    assert!(!text.contains("C0FFEE"), "{text}");
+    assert_eq!((text.matches(own).count(), text.matches(numbered).count()), (1, 2), "{text}");
+}
+
+#[test]
+fn what_stands_for_a_picture_is_one() {
+    let drawing = format!(
+        "<w:p><w:r><w:drawing><a:blip xmlns:a=\"{A}\" xmlns:r=\"{R}\" r:embed=\"i\"/></w:drawing></w:r></w:p>"
+    );
+    let bytes = package(&[
+        ("_rels/.rels", &rels(&[("r", "officeDocument", "word/document.xml")])),
+        ("word/_rels/document.xml.rels", &rels(&[("i", "image", "media/image1.png")])),
+        (
+            "word/document.xml",
+            &format!("<w:document xmlns:w=\"{W}\"><w:body>{drawing}</w:body></w:document>"),
+        ),
+        ("word/media/image1.png", "a text that nobody is shown"),
+    ]);
+    let refusal = Refusal::Inside { kind: Kind::Docx, inner: Kind::Text };
+    assert_eq!(cleaned(&bytes), Err(refusal));
+}
+
+#[test]
+fn many_relationships_take_no_longer_each() {
+    let many = |count: usize| {
+        let rows: Vec<_> = (0..count).map(|n| (format!("i{n}"), "image", "media/i.png")).collect();
+        let rows: Vec<_> = rows.iter().map(|(id, what, to)| (id.as_str(), *what, *to)).collect();
+        let blips: String =
+            rows.iter().map(|row| format!("<a:blip r:embed=\"{}\"/>", row.0)).collect();
+        let mut writer = Writer::new(Kind::Zip);
+        let body = format!(
+            "<w:document xmlns:w=\"{W}\" xmlns:a=\"{A}\" xmlns:r=\"{R}\"><w:body>{blips}</w:body></w:document>"
+        );
+        let types =
+            "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"/>";
+        for (name, text) in [
+            ("[Content_Types].xml", types.to_owned()),
+            ("_rels/.rels", rels(&[("r", "officeDocument", "word/document.xml")])),
+            ("word/_rels/document.xml.rels", rels(&rows)),
+            ("word/document.xml", body),
+        ] {
+            writer.add(name, text.as_bytes(), Pack::Deflate).unwrap();
+        }
+        writer.add("word/media/i.png", include_bytes!("tests/dot.png"), Pack::Store).unwrap();
+        let bytes = writer.finish().unwrap();
+        cleaned(&bytes).unwrap();
+    };
+    // each looked for among all would take minutes
+    many(32_000);
+}
+
+#[test]
+fn metafiles_hold_nothing_behind_their_fields() {
+    let record = |number: u32, body: &[u8]| {
+        let mut record = number.to_le_bytes().to_vec();
+        record.extend_from_slice(&u32::try_from(body.len() + 8).unwrap().to_le_bytes());
+        record.extend_from_slice(body);
+        record
+    };
+    let wide = |text: &str, length: usize| {
+        let mut bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        bytes.resize(length, 0);
+        bytes
+    };
+    let mut emf = vec![0; 88];
+    (emf[0], emf[4]) = (1, 88);
+    emf[40..44].copy_from_slice(b" EMF");
+    let mut font = vec![7; 32];
+    font.extend(wide("Arial\0canary", 64));
+    font.extend(wide("canary", 128 + 64 + 32));
+    font.extend_from_slice(b"can\0");
+    emf.extend(record(82, &font));
+    emf.extend(record(27, b"\x01\0\0\0\x02\0\0\0canary\0\0"));
+    // two points, and more behind them
+    let mut points = vec![0; 16];
+    points.extend_from_slice(b"\x02\0\0\0\x01\0\x02\0\x03\0\x04\0canary\0\0");
+    emf.extend(record(87, &points));
+    let mut text = vec![0; 76 - 8];
+    text[44 - 8] = 2;
+    text[48 - 8] = 84;
+    text[72 - 8] = 88;
+    text.extend_from_slice(b"canary\0\0H\0i\0");
+    text.extend_from_slice(&[9, 0, 0, 0, 9, 0, 0, 0]);
+    text.extend_from_slice(b"canary\0\0");
+    emf.extend(record(84, &text));
+    emf.extend_from_slice(b"\x0e\0\0\0\x14\0\0\0\0\0\0\0\x10\0\0\0\x14\0\0\0");
+    let (out, ..) = metafile::clean(&emf).unwrap().unwrap();
+    let shown = String::from_utf8_lossy(&out).replace('\0', "");
+    assert!(!shown.contains("can") && shown.contains("Arial") && shown.contains("Hi"), "{shown}");
+    assert_eq!(metafile::clean(&out).unwrap().unwrap(), (out, "emf", false));
+
+    let mut wmf = b"\xd7\xcd\xc6\x9aCA\0\0\0\0\x01\0\x01\0\x48\0NARY\0\0".to_vec();
+    wmf.extend_from_slice(b"\x01\0\x09\0\0\x03\0\0\0\0\x01\0\0\0\0\0\0\0");
+    wmf.extend_from_slice(b"\x14\0\0\0\xfb\x02");
+    wmf.extend_from_slice(&[1; 18]);
+    wmf.extend_from_slice(b"Arial\0canary\0\0\0\0");
+    wmf.extend_from_slice(b"\x03\0\0\0\0\0");
+    let (out, ..) = metafile::clean(&wmf).unwrap().unwrap();
+    let shown = String::from_utf8_lossy(&out).replace('\0', "");
+    assert!(
+        !shown.contains("can")
+            && !shown.contains("NARY")
+            && !shown.contains("CA")
+            && shown.contains("Arial"),
+        "{shown}"
+    );
+    assert_eq!(metafile::clean(&out).unwrap().unwrap(), (out, "wmf", false));
 }
 
 proptest! {

@@ -10,8 +10,8 @@ const MAX_LIST: usize = 256;
 /// Whether `value` is nothing but numbers, measures, colours and words of the standard.
 pub(super) fn is_plain(value: &str) -> bool {
     is_number(value)
-        || is_word(value)
         || is_colour(value)
+        || is_word(value)
         || value.len() <= MAX_LIST
             && value.contains([' ', ','])
             && value.split([' ', ',']).all(|v| v.is_empty() || is_number(v) || is_word(v))
@@ -24,7 +24,7 @@ fn is_number(value: &str) -> bool {
     let (number, unit) = digits.split_at(unit_at);
     let exponent = unit.strip_prefix(['e', 'E']).map(|e| e.strip_prefix(['-', '+']).unwrap_or(e));
     let is_exponent =
-        exponent.is_some_and(|e| !e.is_empty() && e.bytes().all(|b| b.is_ascii_digit()));
+        exponent.is_some_and(|e| matches!(e.len(), 1..=3) && e.bytes().all(|b| b.is_ascii_digit()));
     value.len() <= MAX_NUMBER
         && (!number.is_empty() || value.is_empty())
         && (is_exponent
@@ -66,21 +66,122 @@ pub(super) fn is_cells(value: &str) -> bool {
     })
 }
 
-/// A formula of a shape's guide (§20.1.9.11), or a guide's name: short words, numbers and operators.
-pub(super) fn is_guide(value: &str) -> bool {
-    value.len() <= 128
-        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b" +-*/?._".contains(&b))
+/// A VML path, formula, matrix or list of points: commands, names of formulas and guides, numbers, `@` of formulas.
+pub(super) fn is_path(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_alphanumeric() || b" ,.-@#;%[]()/+\n\r\t".contains(&b))
+        && value
+            .split([' ', ',', ';'])
+            // colours are told by their `#`
+            .filter(|word| !(word.starts_with('#') && is_colour(word)))
+            .flat_map(|word| word.split(|c: char| !c.is_ascii_alphanumeric()))
+            .all(|word| {
+                is_number(word)
+                    || is_word(word)
+                    || word
+                        .split(|c: char| c.is_ascii_digit())
+                        .all(|run| PATH_WORDS.contains(&run) || is_commands(run))
+            })
 }
 
-/// A VML path, formula, matrix or list of points: one-letter commands, numbers, `@` of formulas.
-pub(super) fn is_path(value: &str) -> bool {
-    let mut letters = 0;
-    value.bytes().all(|b| {
-        letters = if b.is_ascii_alphabetic() { letters + 1 } else { 0 };
-        // commands have one or two letters; formulas have names of up to seven ("product", "sumangle" with ellipses)
-        letters <= 9 && (b.is_ascii_alphanumeric() || b" ,.-@#;%[]()/+\n\r\t".contains(&b))
-    })
+/// Whether letters are commands of a VML path (VML §3.1.2), of which a few follow each other without numbers: `nfe`, `xem`.
+fn is_commands(run: &str) -> bool {
+    let mut rest = run;
+    while let Some(first) = rest.get(..1) {
+        let two = rest.get(..2).is_some_and(|two| TWO.contains(&two));
+        if !two && !"mlcxetrvi".contains(first) {
+            return false;
+        }
+        rest = rest.get(if two { 2 } else { 1 }..).unwrap_or_default();
+    }
+    run.len() <= 5
 }
+
+/// Commands of two letters.
+const TWO: &[&str] = &[
+    "nf", "ns", "ae", "al", "at", "ar", "wa", "wr", "qx", "qy", "qb", "ha", "hb", "hc", "hd", "he",
+    "hf", "hg", "hh", "hi",
+];
+
+/// Operators and guides of formulas, units, and words of colours, in VML.
+const PATH_WORDS: &[&str] = &[
+    "val",
+    "sum",
+    "prod",
+    "product",
+    "mid",
+    "abs",
+    "min",
+    "max",
+    "if",
+    "mod",
+    "atan2",
+    "atan",
+    "sin",
+    "cos",
+    "cosatan2",
+    "cosatan",
+    "sinatan2",
+    "sinatan",
+    "sqrt",
+    "sumangle",
+    "ellipse",
+    "tan",
+    "width",
+    "height",
+    "xcenter",
+    "ycenter",
+    "xlimo",
+    "ylimo",
+    "hasstroke",
+    "hasfill",
+    "pixelLineWidth",
+    "pixellinewidth",
+    "lineDrawn",
+    "linedrawn",
+    "pixelWidth",
+    "pixelwidth",
+    "pixelHeight",
+    "pixelheight",
+    "emuWidth",
+    "emuwidth",
+    "emuHeight",
+    "emuheight",
+    "emuWidth2",
+    "emuHeight2",
+    "pt",
+    "in",
+    "mm",
+    "cm",
+    "px",
+    "pc",
+    "pi",
+    "emu",
+    "em",
+    "f",
+    "fd",
+    "fill",
+    "line",
+    "lineOrFill",
+    "shadow",
+    "this",
+    "darken",
+    "lighten",
+    "add",
+    "subtract",
+    "reverse",
+    "gray",
+    "blackwhite",
+    "invert",
+    "invertGray",
+    "invertRGB",
+    "none",
+    "center",
+    "topLeft",
+    "bottomRight",
+    "topRight",
+    "bottomLeft",
+    "auto",
+];
 
 /// A GUID in braces.
 pub(super) fn is_guid(value: &str) -> bool {
@@ -242,6 +343,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_path_is_no_text() {
+        for path in [
+            "m,l,21600r21600,l21600,xe",
+            "m@4@5l@4@11@9@11@9@5xe",
+            "al10800,10800,10800,10800@2@14nfe",
+            "sum @0 0 21600",
+            "prod @2 1 2",
+            "if lineDrawn pixelLineWidth 0",
+            "white [3212]",
+            "fill darken(118)",
+            "#4f81bd [3204]",
+            ".75pt",
+            "3pt,0,3pt,0",
+            "cosatan2 10800 @0 @1",
+            "#0 width 21600",
+        ] {
+            assert!(is_path(path), "{path}");
+        }
+        for text in ["jane", "m jane l", "met.jane", "m1l2jane", "Jane Doe"] {
+            assert!(!is_path(text), "{text}");
+        }
+    }
+
+    #[test]
     fn plain_values_are_told_from_names() {
         for value in [
             "",
@@ -267,6 +392,8 @@ mod tests {
             "1234567890123456789012345678901234",
             "12kg",
             "e5e5e5e5e5",
+            // a text in hexadecimal digits
+            "63616e617279",
         ] {
             assert!(!is_plain(value), "{value}");
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    hash::{BuildHasherDefault, Hasher},
     sync::LazyLock,
 };
 
@@ -94,17 +95,19 @@ pub(super) static SPACES: &[Space] = &[
 
 static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(Vocabulary::read);
 
+type Words = HashSet<&'static str, BuildHasherDefault<Fold>>;
+
 struct Vocabulary {
-    elements: HashMap<&'static str, HashSet<&'static str>>,
-    attributes: HashMap<&'static str, HashSet<&'static str>>,
-    words: HashSet<&'static str>,
+    elements: HashMap<&'static str, Words>,
+    attributes: HashMap<&'static str, Words>,
+    words: Words,
 }
 
 impl Vocabulary {
     fn read() -> Self {
         let (mut elements, mut attributes) =
-            (HashMap::<_, HashSet<_>>::new(), HashMap::<_, HashSet<_>>::new());
-        let mut words = HashSet::new();
+            (HashMap::<_, Words>::new(), HashMap::<_, Words>::new());
+        let mut words = Words::default();
         let mut list = None;
         for line in include_str!("vocabulary.txt").lines().filter(|line| !line.starts_with('#')) {
             let mut names = line;
@@ -120,6 +123,27 @@ impl Vocabulary {
             target.extend(names.split_whitespace());
         }
         Self { elements, attributes, words }
+    }
+}
+
+/// A quick hash. What is in the set is fixed, so that no document can make its looking up slow.
+#[derive(Default)]
+struct Fold(u64);
+
+impl Hasher for Fold {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        let rest = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        for word in words.iter().map(|word| u64::from_le_bytes(*word)).chain([rest]) {
+            self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        // the table takes a place by the low bits
+        self.0 ^ self.0 >> 32
     }
 }
 

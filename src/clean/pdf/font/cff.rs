@@ -7,7 +7,7 @@
 //! | strings | those that name glyphs, if they look like it; the others are empty, as their numbers count |
 //! | the font's name, registry and ordering | one for all |
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::name;
 use crate::clean::pdf::filter::Bytes;
@@ -125,8 +125,12 @@ pub(super) fn clean(data: &[u8]) -> Option<Font> {
         let fonts: Vec<&[u8]> = fonts.iter().map(Vec::as_slice).collect();
         write_index(&fonts, &mut behind);
     } else {
-        let private = private(data, &top)?;
-        write_private(private, base, &mut behind, &mut dict);
+        let (len, private) = private(data, &top)?;
+        point_to_private(len, base + behind.len(), &mut dict);
+        behind.extend_from_slice(&private);
+    }
+    if base + behind.len() > most(data) {
+        return None;
     }
     debug_assert_eq!(dict.len(), top_len);
     write_index(&[&dict], &mut out);
@@ -143,11 +147,27 @@ fn font_dicts(
 ) -> Option<Vec<Vec<u8>>> {
     let (fonts, _) = index(data, number(top, operator::FD_ARRAY, 0)?)?;
     let mut dicts = Vec::new();
+    // where those that several fonts share were written
+    let mut written = BTreeMap::new();
     for font in fonts.iter().take(256) {
         let entries = dictionary(font)?;
         let mut dict = Vec::new();
         keep(&entries, operator::FONT, &mut dict);
-        write_private(private(data, &entries)?, base, behind, &mut dict);
+        let source = [0, 1].map(|at| number(&entries, operator::PRIVATE, at));
+        let (len, at) = match written.get(&source) {
+            Some(known) => *known,
+            None => {
+                let (len, private) = private(data, &entries)?;
+                let at = base + behind.len();
+                behind.extend_from_slice(&private);
+                written.insert(source, (len, at));
+                (len, at)
+            }
+        };
+        if base + behind.len() > most(data) {
+            return None;
+        }
+        point_to_private(len, at, &mut dict);
         dicts.push(dict);
     }
     Some(dicts)
@@ -174,11 +194,15 @@ fn private(data: &[u8], dict: &[Entry<'_>]) -> Option<(usize, Bytes)> {
     Some((len, out))
 }
 
-fn write_private(private: (usize, Bytes), base: usize, behind: &mut Bytes, dict: &mut Vec<u8>) {
-    write_number(private.0, dict);
-    write_number(base + behind.len(), dict);
+fn point_to_private(len: usize, at: usize, dict: &mut Vec<u8>) {
+    write_number(len, dict);
+    write_number(at, dict);
     write_operator(operator::PRIVATE, dict);
-    behind.extend_from_slice(&private.1);
+}
+
+/// How large a program may become: numbers are written longer, but parts that lie in each other are not multiplied.
+const fn most(data: &[u8]) -> usize {
+    data.len() + (1 << 16)
 }
 
 /// The strings that are used, at their places.

@@ -26,6 +26,7 @@ pub(super) fn clean(data: &[u8], by_name: bool) -> Option<Bytes> {
     let flavour = directory.get(..4)?;
     let count = usize::from(short(directory, 4)?);
     let mut tables: Vec<([u8; 4], Bytes)> = Vec::new();
+    let mut len = 0;
     for entry in directory.get(12..)?.chunks_exact(16).take(count.min(MOST_TABLES)) {
         let tag = *entry.first_chunk::<4>()?;
         let (offset, length) = (long(entry, 8)?, long(entry, 12)?);
@@ -35,6 +36,11 @@ pub(super) fn clean(data: &[u8], by_name: bool) -> Option<Bytes> {
         if tables.iter().all(|(other, _)| *other != tag)
             && let Some(table) = clean_table(&tag, table, by_name)?
         {
+            // tables that lie in each other are not multiplied
+            len += table.len();
+            if len > data.len() + (1 << 16) {
+                return None;
+            }
             tables.push((tag, table));
         }
     }

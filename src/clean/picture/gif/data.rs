@@ -58,6 +58,11 @@ impl Data {
         self.lzw.used()
     }
 
+    /// Bytes that will be copied.
+    pub(super) fn copied(&self) -> u64 {
+        self.kept.len()
+    }
+
     /// Takes the sub-block whose length stands at `position`, or none that is right.
     pub(super) fn block(&mut self, position: Option<u64>, bytes: &[u8]) {
         self.seen += bytes.len() as u64;

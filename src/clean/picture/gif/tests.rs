@@ -248,6 +248,18 @@ fn limits_hold() {
     }
 }
 
+#[test]
+fn what_is_written_anew_is_bounded() {
+    let data = sub_blocks(&stream(), 9);
+    let head = [IMAGE, 0, 0, 0, 0, 2, 0, 2, 0, 0x87];
+    let frame = [head.as_slice(), &[7; 768], &[2], &data].concat();
+    let animation =
+        |count| [b"GIF89a\x02\0\x02\0\0\0\0".as_slice(), &frame.repeat(count), &[TRAILER]].concat();
+    assert!(cleaned(&animation(1000)).is_ok());
+    let refused = cleaned(&animation(22_000));
+    assert!(matches!(refused, Err(CleanError::Refused(Refusal::TooLarge { kind: Kind::Gif }))));
+}
+
 proptest! {
     #[test]
     fn metadata_makes_no_difference(

@@ -57,6 +57,14 @@ impl Data {
     }
 }
 
+/// Bytes of the file, and whether bits are taken from the lowest on, as FillOrder 2 has them (TIFF 6.0 §8).
+#[derive(Clone, Copy)]
+struct Strip {
+    from: u64,
+    len: u64,
+    reversed: bool,
+}
+
 impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
     /// Keeps what a strip or tile needs.
     pub(super) fn segment(
@@ -75,15 +83,14 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
         // a count of nothing where rows are not compressed is a known mistake
         let told = count.filter(|&count| count > 0 || page.compression != compression::NONE);
         let told = told.unwrap_or(rest).min(rest);
+        let strip = Strip { from, len: told, reversed: page.fill_order == 2 };
         let kept = match page.compression {
             compression::NONE => decoded.min(told),
             _ if told == 0 => 0,
             compression::JPEG => return self.jpeg(from, told, data),
-            // bits in the other order are seen by fax programs only
-            _ if page.fill_order == 2 && count.is_some() => told,
-            compression::LZW => self.lzw_bytes(from, told, decoded)?,
-            compression::PACK_BITS => self.pack_bits_bytes(from, told, decoded)?,
-            compression::DEFLATE | compression::OLD_DEFLATE => self.deflate_bytes(from, told)?,
+            compression::LZW => self.lzw_bytes(strip, decoded)?,
+            compression::PACK_BITS => self.pack_bits_bytes(strip, decoded)?,
+            compression::DEFLATE | compression::OLD_DEFLATE => self.deflate_bytes(strip)?,
             _ if count.is_none() => return Err(damaged()),
             _ => told,
         };
@@ -135,14 +142,17 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
     }
 
     /// Bytes of an LZW stream until its rows are full or it ends.
-    fn lzw_bytes(&mut self, from: u64, len: u64, decoded: u64) -> Result<u64, CleanError> {
-        self.file.input.seek(from)?;
+    fn lzw_bytes(&mut self, strip: Strip, decoded: u64) -> Result<u64, CleanError> {
+        let len = strip.len;
         // LZW of before TIFF 6.0 takes bits in the other order; how to tell is libtiff's knowledge
-        if matches!(self.file.input.window(2)?, [0, second, ..] if second & 1 == 1) {
-            return Ok(len);
-        }
-        let mut lzw = Lzw::new(Form::Tiff, 8, decoded);
-        let end = self.walk(from, len, |bytes| lzw.feed(bytes).is_some())?;
+        let mut head = Vec::new();
+        self.walk(Strip { len: len.min(2), ..strip }, |bytes| {
+            head.extend_from_slice(bytes);
+            false
+        })?;
+        let is_old = matches!(*head, [0, second] if second & 1 == 1);
+        let mut lzw = Lzw::new(if is_old { Form::Gif } else { Form::Tiff }, 8, decoded);
+        let end = self.walk(strip, |bytes| lzw.feed(bytes).is_some())?;
         Ok(match end {
             true => (lzw.consumed() + u64::from(lzw.end_code().1)).div_ceil(8).min(len),
             false => len,
@@ -150,10 +160,10 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
     }
 
     /// Bytes of a PackBits stream until its rows are full (TIFF 6.0 §9).
-    fn pack_bits_bytes(&mut self, from: u64, len: u64, decoded: u64) -> Result<u64, CleanError> {
+    fn pack_bits_bytes(&mut self, strip: Strip, decoded: u64) -> Result<u64, CleanError> {
         let (mut used, mut left, mut literal) = (0, decoded, 0_u64);
         let mut repeat = None;
-        let full = self.walk(from, len, |bytes| {
+        let full = self.walk(strip, |bytes| {
             for &byte in bytes {
                 used += 1;
                 if let Some(count) = repeat.take() {
@@ -174,17 +184,17 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
             }
             false
         })?;
-        Ok(if full { used } else { len })
+        Ok(if full { used } else { strip.len })
     }
 
     /// Bytes of a zlib stream.
-    fn deflate_bytes(&mut self, from: u64, len: u64) -> Result<u64, CleanError> {
+    fn deflate_bytes(&mut self, strip: Strip) -> Result<u64, CleanError> {
         let mut inflater = Decompress::new(true);
         let mut out = vec![0; 64 << 10];
         let mut made = 0;
         let mut broken = false;
         let most = self.work.inflatable();
-        let ended = self.walk(from, len, |mut bytes| {
+        let ended = self.walk(strip, |mut bytes| {
             loop {
                 let before = (inflater.total_in(), inflater.total_out());
                 let status = inflater.decompress(bytes, &mut out, FlushDecompress::None);
@@ -212,16 +222,16 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
         if broken {
             return Err(damaged());
         }
-        Ok(if ended { inflater.total_in() } else { len })
+        Ok(if ended { inflater.total_in() } else { strip.len })
     }
 
-    /// Hands the `len` bytes at `from` to `take`, until it says that it has enough; whether it did.
+    /// Hands a strip's bytes to `take`, as decoders see them, until it says that it has enough; whether it did.
     fn walk(
         &mut self,
-        from: u64,
-        len: u64,
+        Strip { from, len, reversed }: Strip,
         mut take: impl FnMut(&[u8]) -> bool,
     ) -> io::Result<bool> {
+        let mut turned = Vec::new();
         let input = &mut self.file.input;
         input.seek(from)?;
         let mut left = len;
@@ -233,7 +243,11 @@ impl<R: Read + Seek> Tiff<'_, '_, '_, '_, R> {
             if read == 0 {
                 break;
             }
-            if take(window) {
+            turned.clear();
+            if reversed {
+                turned.extend(window.iter().map(|byte| byte.reverse_bits()));
+            }
+            if take(if reversed { &turned } else { window }) {
                 return Ok(true);
             }
             input.consume(read);

@@ -111,7 +111,7 @@ pub(super) struct Page {
     pub(super) tile: Option<[u32; 2]>,
     subsampling: [u16; 2],
     offsets: Vec<u64>,
-    counts: Option<Vec<u64>>,
+    pub(super) counts: Option<Vec<u64>>,
     /// Where an old JPEG's one stream begins, and its length.
     pub(super) stream: Option<(u64, u64)>,
     /// Fields that are already as they will be written.
@@ -165,8 +165,6 @@ impl Page {
         } else {
             [tag::STRIP_OFFSETS, tag::STRIP_COUNTS]
         };
-        let offsets = file.numbers(directory, places[0], MAX_SEGMENTS)?.unwrap_or_default();
-        let counts = file.numbers(directory, places[1], MAX_SEGMENTS)?;
         let bits = file.numbers(directory, tag::BITS, samples.into())?.unwrap_or_default();
         let mut page = Self {
             width,
@@ -180,11 +178,15 @@ impl Page {
             rows,
             tile,
             subsampling: [2, 2],
-            offsets,
-            counts,
+            offsets: Vec::new(),
+            counts: None,
             stream: None,
             others: Vec::new(),
         };
+        // of an old JPEG's strips it matters only whether there is one
+        let most = if page.is_old_jpeg() { 2 } else { page.expected_segments().min(MAX_SEGMENTS) };
+        page.offsets = file.numbers(directory, places[0], most)?.unwrap_or_default();
+        page.counts = file.numbers(directory, places[1], page.offsets.len() as u64)?;
         // some writers give the stream no length, but it is the one strip
         page.stream = match (stream, page.offsets.as_slice(), page.counts.as_deref()) {
             ((Some(at), Some(len)), _, _) if len > 0 => Some((at, len)),
@@ -196,18 +198,19 @@ impl Page {
         if page.bits.iter().any(|bits| !(1..=64).contains(bits)) {
             return Ok(None);
         }
-        if !page.is_old_jpeg() {
-            let wanted = usize::try_from(page.expected_segments()).unwrap_or(usize::MAX);
-            page.offsets.truncate(wanted);
-            if page.offsets.is_empty() {
-                return Ok(None);
-            }
+        if !page.is_old_jpeg() && page.offsets.is_empty() {
+            return Ok(None);
         }
         Ok(page.others(file, directory)?.map(|others| Self { others, ..page }))
     }
 
     pub(super) fn pixels(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
+    }
+
+    /// Bytes of tables that were read and are kept until the page is written.
+    pub(super) fn held(&self) -> u64 {
+        self.others.iter().map(|field| field.outside() as u64).sum()
     }
 
     pub(super) fn is_old_jpeg(&self) -> bool {
@@ -287,8 +290,8 @@ impl Page {
             let deepest = self.bits.iter().copied().max().map_or(first, u64::from);
             (width * deepest).div_ceil(8).saturating_mul(rows)
         } else if self.photometric == Some(6) && self.samples == 3 {
-            let blocks = width.div_ceil(x) * rows.div_ceil(y);
-            (blocks * (x * y + 2)).saturating_mul(first).div_ceil(8)
+            let blocks = width.div_ceil(x).saturating_mul(rows.div_ceil(y));
+            blocks.saturating_mul(x * y + 2).saturating_mul(first).div_ceil(8)
         } else {
             width.saturating_mul(bits).div_ceil(8).saturating_mul(rows)
         }

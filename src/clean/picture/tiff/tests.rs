@@ -238,6 +238,101 @@ fn strips_are_cut_to_what_decoding_needs() {
 }
 
 #[test]
+fn strips_of_reversed_bits_are_cut_too() {
+    let turned = |bytes: &[u8]| bytes.iter().map(|byte| byte.reverse_bits()).collect::<Vec<u8>>();
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    zlib.write_all(b"abcdefgh").unwrap();
+    let zlib = zlib.finish().unwrap();
+    for (compression, strip) in
+        [(8, zlib.as_slice()), (32946, &zlib), (5, b"\x80\x0c\x2f\x02\x02"), (32773, b"\xf9a")]
+    {
+        let reversed =
+            with(&grey(), &[short(tag::COMPRESSION, &[compression]), short(tag::FILL_ORDER, &[2])]);
+        let strip = turned(strip);
+        let long_strip = [strip.as_slice(), &turned(b"secret"), b"secret"].concat();
+        let short_strip = kept(&reversed, &[strip.clone(), strip.clone()]);
+        assert!(short_strip[0].starts_with(&strip[..strip.len() - 1]), "{compression}");
+        let once = kept(&reversed, &[long_strip.clone(), long_strip]);
+        // the end code of LZW is where it is
+        assert!(once.iter().all(|once| once.len() <= strip.len()), "{compression} {once:?}");
+        assert!(once.iter().all(|once| strip.starts_with(once)), "{compression} {once:?}");
+    }
+}
+
+#[test]
+fn old_lzw_is_cut_too() {
+    let codes = [256, 97, 258, 98, 257].into_iter().zip((0..).step_by(9));
+    let strip = codes.fold(Vec::new(), |data, (code, bits)| {
+        crate::clean::picture::lzw::end_with(
+            crate::clean::picture::lzw::Form::Gif,
+            data,
+            bits,
+            (code, 9),
+        )
+    });
+    assert!(strip.starts_with(&[0, 0xc3]));
+    let long_strip = [strip.as_slice(), b"secret"].concat();
+    let fields = with(&grey(), &[short(tag::COMPRESSION, &[5])]);
+    assert_eq!(kept(&fields, &[long_strip, strip.clone()]), [strip.clone(), strip]);
+}
+
+/// Pages as they are kept in memory, if `left` bytes of the file suffice.
+fn pages(bytes: &[u8], left: u64) -> Result<Vec<Page>, CleanError> {
+    let (mut cursor, limits) = (Cursor::new(bytes), Limits::default());
+    let mut work = Work::new(&limits);
+    let mut input = Input::new(&mut cursor).unwrap();
+    let (file, first) = File::new(&mut input).unwrap().unwrap();
+    Tiff { file, work: &mut work, found: BTreeSet::new(), left }.pages(first)
+}
+
+#[test]
+fn tables_are_counted_while_pages_are_read() {
+    let map = short(tag::COLOR_MAP, &[7; 3 << 12]);
+    let palette = [short(tag::PHOTOMETRIC, &[3]), short(tag::BITS, &[12]), map];
+    let page = |kind: u32| {
+        let changed = [palette.as_slice(), &[long(tag::NEW_SUBFILE_TYPE, &[kind])]].concat();
+        (with(&grey(), &changed), strips())
+    };
+    let four = file(&vec![page(0); 4], b"");
+    let one = pages(&four, u64::MAX).unwrap()[0].held();
+    assert_eq!(one, 6 << 12);
+    assert_eq!(pages(&four, 4 * one).unwrap().len(), 4);
+    assert!(pages(&four, 4 * one - 1).is_err());
+    // of previews none but the first is kept
+    assert_eq!(pages(&file(&vec![page(1); 4], b""), 2 * one).unwrap().len(), 1);
+}
+
+#[test]
+fn counts_without_strips_are_not_read() {
+    let many = long(tag::STRIP_COUNTS, &[4; 9000]);
+    let mut bytes = file(&[(grey(), strips())], b"");
+    // two strips, and nine thousand counts behind the file
+    let entry = memchr::memmem::find(&bytes, &[23, 1, 4, 0, 2, 0, 0, 0]).unwrap();
+    let at = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    bytes[entry + 4..entry + 8].copy_from_slice(&9000_u32.to_le_bytes());
+    bytes[entry + 8..entry + 12].copy_from_slice(&at);
+    bytes.extend(many.2);
+    let pages = pages(&bytes, u64::MAX).unwrap();
+    assert_eq!(pages[0].counts.as_ref().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_size_of_everything_is_no_overflow() {
+    let tiled = with(
+        &grey(),
+        &[
+            long(tag::TILE_WIDTH, &[u32::MAX]),
+            long(tag::TILE_LENGTH, &[u32::MAX]),
+            short(tag::PHOTOMETRIC, &[6]),
+            short(tag::SAMPLES, &[3]),
+            short(tag::BITS, &[8, 8, 8]),
+            short(tag::SUBSAMPLING, &[1, 1]),
+        ],
+    );
+    assert_eq!(kept(&tiled, &[vec![7; 99]]), [vec![7; 99]]);
+}
+
+#[test]
 fn tiles_and_sampled_colours_have_their_size() {
     let tiled =
         [&grey()[..5], &[short(tag::TILE_WIDTH, &[16]), short(tag::TILE_LENGTH, &[16])]].concat();

@@ -14,6 +14,9 @@ pub(super) const LONGEST: usize = 144 * 160_000 / 8000 + 1;
 #[derive(Clone, Copy)]
 pub(super) struct Header {
     word: u32,
+    /// Kilobits and samples per second.
+    rate: u32,
+    samples: u32,
     /// The whole frame in bytes; 0 in the free format.
     pub(super) length: usize,
 }
@@ -22,7 +25,7 @@ impl Header {
     /// The header that `bytes` begin with, also of a free format.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let word = u32::from_be_bytes(*bytes.first_chunk::<4>()?);
-        let mut header = Self { word, length: 0 };
+        let mut header = Self { word, rate: 0, samples: 0, length: 0 };
         let field = |shift: u32, bits: u32| word >> shift & ((1 << bits) - 1);
         let (version, layer) = (field(19, 2), field(17, 2));
         if field(21, 11) != 0x7ff || version == 1 || !matches!(layer, 1 | 2) {
@@ -38,6 +41,7 @@ impl Header {
         // half of it in version 2, a quarter in 2.5
         let samples = samples >> [2, 0, 1, 0].get(version as usize)?;
         let slots = if layer == 1 && version != 3 { 72 } else { 144 };
+        (header.rate, header.samples) = (*rate, samples);
         if *rate > 0 {
             header.length = (slots * rate * 1000 / samples + field(9, 1)) as usize;
         }
@@ -57,11 +61,11 @@ impl Header {
         self.word >> 17 & 3 == 1
     }
 
-    const fn is_version1(self) -> bool {
+    pub(super) const fn is_version1(self) -> bool {
         self.word >> 19 & 3 == 3
     }
 
-    const fn is_mono(self) -> bool {
+    pub(super) const fn is_mono(self) -> bool {
         self.word >> 6 & 3 == 3
     }
 
@@ -70,9 +74,35 @@ impl Header {
         (self.word | 1 << 16).to_be_bytes()
     }
 
+    /// Whether the frame has a checksum.
+    pub(super) const fn is_protected(self) -> bool {
+        self.word >> 16 & 1 == 0
+    }
+
+    /// Kilobits per second.
+    pub(super) const fn kilobits(self) -> u32 {
+        self.rate
+    }
+
+    /// Samples per second.
+    pub(super) const fn sampling(self) -> u32 {
+        self.samples
+    }
+
+    /// In layer II, the first subband of which both channels share their bits.
+    pub(super) const fn bound(self) -> usize {
+        match (self.word >> 6 & 3, self.word >> 4 & 3) {
+            (1, 0) => 4,
+            (1, 1) => 8,
+            (1, 2) => 12,
+            (1, _) => 16,
+            _ => 32,
+        }
+    }
+
     /// Bytes of header and checksum.
     const fn head(self) -> usize {
-        if self.word >> 16 & 1 == 0 { 6 } else { 4 }
+        if self.is_protected() { 6 } else { 4 }
     }
 
     /// Bytes of layer III's side information.
@@ -117,7 +147,7 @@ pub(super) struct MainData {
 }
 
 /// At most 16 bits from the bit `at` on.
-fn bits(bytes: &[u8], at: usize, count: u32) -> u32 {
+pub(super) fn bits(bytes: &[u8], at: usize, count: u32) -> u32 {
     let byte = |index: usize| u32::from(bytes.get(at / 8 + index).copied().unwrap_or(0));
     let word = byte(0) << 16 | byte(1) << 8 | byte(2);
     // at % 8 is below 8

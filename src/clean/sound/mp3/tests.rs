@@ -173,6 +173,60 @@ fn what_frames_do_not_use_becomes_zeros() {
 }
 
 #[test]
+fn a_checksum_says_nothing_else() {
+    // also where what a frame does not use becomes zeros
+    let protected = |checksums: [&[u8; 2]; 3]| {
+        let mut file = [frame(0, 200, 0x11), frame(100, 50, 0x22), frame(362, 100, 0x33)].concat();
+        for (frame, checksum) in file.chunks_mut(417).zip(checksums) {
+            frame[1] = 0xfa;
+            frame.copy_within(4..36, 6);
+            frame[4..6].copy_from_slice(checksum);
+        }
+        file
+    };
+    let (output, told) = cleaned(&protected([b"CA", b"NA", b"RY"])).unwrap();
+    assert_eq!(told, [Found::Other].into());
+    assert!(output == cleaned(&protected([b"se", b"cr", b"et"])).unwrap().0);
+    assert!(cleaned(&output).unwrap() == (output.clone(), BTreeSet::new()));
+    assert_eq!(output.len(), 3 * 417);
+    for frame in output.chunks(417) {
+        // bit by bit, as the standard draws it
+        let bits = [&frame[2..4], &frame[6..38]].concat();
+        let crc = bits.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+        let crc = crc.fold(0xffff_u16, |crc, bit| {
+            let carry = (crc >> 15) as u8 ^ bit;
+            crc << 1 ^ if carry == 1 { 0x8005 } else { 0 }
+        });
+        assert_eq!(frame[4..6], crc.to_be_bytes());
+    }
+}
+
+#[test]
+fn a_checksum_of_layer_2_covers_what_is_allocated() {
+    // 44.1 kHz, 64 kbit/s, one channel: table B.2a, one bit of allocation in each subband
+    let frame = |checksum: &[u8; 2]| {
+        let mut frame = [&[0xff, 0xfc, 0x40, 0xc0], checksum.as_slice()].concat();
+        // eleven of 4 bits, twelve of 3, four of 2: 88; then 2 bits for the one that has some
+        frame.extend([0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 0xff]);
+        frame.resize(208, 0x55);
+        frame
+    };
+    let dirty = [frame(b"CA"), frame(b"NA"), frame(b"RY")].concat();
+    let (output, told) = cleaned(&dirty).unwrap();
+    assert_eq!(told, [Found::Other].into());
+    assert!(output == cleaned(&frame(b"x!").repeat(3)).unwrap().0);
+    let crc = [0x40, 0xc0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1))
+        .chain([0, 1])
+        .fold(0xffff_u16, |crc, bit| {
+            crc << 1 ^ if (crc >> 15) as u8 ^ bit == 1 { 0x8005 } else { 0 }
+        });
+    assert_eq!(output[4..6], crc.to_be_bytes());
+    assert!(cleaned(&output).unwrap() == (output, BTreeSet::new()));
+}
+
+#[test]
 fn a_first_frame_keeps_only_what_playing_needs() {
     let file = [info(b"Info", 3, &lame(b"LAME3.100")), sound()].concat();
     let (output, told) = cleaned(&file).unwrap();

@@ -286,3 +286,16 @@ proptest! {
         let _ = cleaned(&[b"OggS\0".as_slice(), &bytes].concat());
     }
 }
+
+#[test]
+fn a_negative_position_is_none() {
+    let file = |position: u64| {
+        let tags = [b"OpusTags", comments(b"v", b"a=b").as_slice()].concat();
+        let muxer = Muxer::new(3).headers(&[&opus_head(1), &tags]);
+        opus_sound(muxer.page(0, position, &[b"\xfc\x01first"]), 0).1
+    };
+    let nowhere = cleaned(&file(NOWHERE)).unwrap().0;
+    for position in [1 << 63, u64::from_be_bytes(*b"\xffCANARY-"), NOWHERE - 1] {
+        assert_eq!(cleaned(&file(position)).unwrap().0, nowhere, "{position:x}");
+    }
+}

@@ -134,6 +134,25 @@ fn what_recorders_leave_open_is_closed() {
 }
 
 #[test]
+fn what_looks_like_chunks_does_not_take_long() {
+    // each would be followed to the next, and from there on
+    let mut chains = wav(&[mono16(), b"data\0\0\0\0".to_vec()]);
+    for _ in 0..40_000 {
+        chains.extend(b"LIST\x10\0\0\0JUNK\x08\0\0\0LIST\0\0\0\0");
+    }
+    chains.push(1);
+    assert_eq!(refusal(&chains), Refusal::TooLarge { kind: Kind::Wav });
+    // sound has a name now and then
+    let mut sound = vec![7; 3 << 20];
+    for place in sound.chunks_mut(8 << 10) {
+        place[..4].copy_from_slice(b"LIST");
+    }
+    let open = wav(&[mono16(), b"data\0\0\0\0".to_vec(), sound.clone()]);
+    let (output, _) = cleaned(&[&open, places(CANARY)[0].0.as_slice()].concat()).unwrap();
+    assert!(output == cleaned(&wav(&[mono16(), part(b"data", &sound)])).unwrap().0);
+}
+
+#[test]
 fn long_files_become_short_ones_where_they_can() {
     let mut long = [0xff_u8; 8].to_vec();
     long.extend(8_u64.to_le_bytes());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Entry, Stream, Told, config, esds};
 use crate::clean::{
     Found,
-    media::film::fields::{Fields, boxes, child, put16, put32, write_box},
+    media::film::fields::{Fields, boxes, child, lowest, put16, put32, write_box},
 };
 
 /// 72 per inch, 16.16.
@@ -40,7 +40,7 @@ pub(in crate::clean::media::film) fn picture(
         put16(out, &[size.depth, u16::MAX]);
         out.extend_from_slice(&config);
         for name in [b"colr", b"pasp", b"clap", b"fiel"] {
-            shown(out, name, fields.rest(), found);
+            shown(out, name, fields.rest(), &size, found);
         }
     });
     Told::Entry(Entry { bytes, stream, packed: None })
@@ -92,7 +92,7 @@ fn decoder(
             if decoder.object_type != 0x20 {
                 return None;
             }
-            decoder.specific = config::mpeg4_user_data(&decoder.specific, found).into_owned();
+            decoder.specific = config::mpeg4(&decoder.specific, found);
             esds::write(&mut out, &decoder);
             Stream::Mpeg4
         }
@@ -111,13 +111,19 @@ fn decoder(
 }
 
 /// A box that says how decoded pictures are shown, with its values only.
-fn shown(out: &mut Vec<u8>, name: &[u8; 4], children: &[u8], found: &mut BTreeSet<Found>) {
+fn shown(
+    out: &mut Vec<u8>,
+    name: &[u8; 4],
+    children: &[u8],
+    size: &Size,
+    found: &mut BTreeSet<Found>,
+) {
     let all = boxes(children).filter(|(found, _)| found == name);
     for (_, payload) in all {
         let kept = match name {
             b"colr" => colour(payload, found),
-            b"pasp" => payload.get(..8).map(<[u8]>::to_vec),
-            b"clap" => payload.get(..32).map(<[u8]>::to_vec),
+            b"pasp" => aspect(payload),
+            b"clap" => aperture(payload, size),
             // fields per frame, and their order (QuickTime File Format, `fiel`)
             _ => match payload {
                 [count @ 1..=2, order @ (0 | 1 | 6 | 9 | 14), ..] => Some(vec![*count, *order]),
@@ -131,18 +137,83 @@ fn shown(out: &mut Vec<u8>, name: &[u8; 4], children: &[u8], found: &mut BTreeSe
     }
 }
 
-/// §12.1.5: numbers of ISO/IEC 23091-2 stay, profiles do not.
+/// How much wider than high a pixel is (§12.1.4), in lowest terms; nothing is told of square ones.
+fn aspect(payload: &[u8]) -> Option<Vec<u8>> {
+    let sides = lowest(Fields::new(payload).words()?)?;
+    let is_known = sides != [1, 1] && sides.iter().all(|side| (1..1 << 16).contains(side));
+    is_known.then(|| sides.map(u32::to_be_bytes).concat())
+}
+
+/// The clean aperture (§12.1.4) as four fractions in lowest terms: width, height, offsets. None where it is no part of
+/// the picture.
+fn aperture(payload: &[u8], size: &Size) -> Option<Vec<u8>> {
+    /// Ratios of pixels have no greater ones.
+    const MOST_DENOMINATOR: u32 = 1 << 10;
+    let mut fields = Fields::new(payload);
+    let mut bytes = Vec::new();
+    let sides = [size.width, size.height];
+    for (signed, most) in [false, true].into_iter().flat_map(|signed| sides.map(|s| (signed, s))) {
+        let [n, d] = fields.words()?;
+        let negative = signed && n.cast_signed() < 0;
+        let magnitude = if negative { n.wrapping_neg() } else { n };
+        let [n, d] = lowest([magnitude, d])?;
+        let fits = u64::from(n) <= u64::from(most) * u64::from(d) && (signed || n > 0);
+        if !fits || !(1..=MOST_DENOMINATOR).contains(&d) {
+            return None;
+        }
+        put32(&mut bytes, &[if negative { n.wrapping_neg() } else { n }, d]);
+    }
+    Some(bytes)
+}
+
+/// §12.1.5: numbers of ISO/IEC 23091-2 stay, those that it does not know are written as unspecified; profiles do not.
 fn colour(payload: &[u8], found: &mut BTreeSet<Found>) -> Option<Vec<u8>> {
-    let kind = payload.get(..4)?;
-    match kind {
-        b"nclx" => {
-            let range = payload.get(10)? & 0x80;
-            Some([payload.get(..10)?, &[range]].concat())
-        }
-        b"nclc" => payload.get(..10).map(<[u8]>::to_vec),
-        _ => {
-            found.insert(Found::ColourProfile);
-            None
-        }
+    let mut fields = Fields::new(payload);
+    let kind = fields.array::<4>()?;
+    if !matches!(&kind, b"nclx" | b"nclc") {
+        found.insert(Found::ColourProfile);
+        return None;
+    }
+    let mut kept = kind.to_vec();
+    put16(&mut kept, &code_points([fields.u16()?, fields.u16()?, fields.u16()?]));
+    if kind == *b"nclx" {
+        kept.push(fields.u8()? & 0x80);
+    }
+    Some(kept)
+}
+
+/// Primaries, transfer and matrix, each 2 (unspecified) if ISO/IEC 23091-2 does not know it.
+pub(super) const fn code_points([primaries, transfer, matrix]: [u16; 3]) -> [u16; 3] {
+    [
+        if matches!(primaries, 1 | 4..=12 | 22) { primaries } else { 2 },
+        if matches!(transfer, 1 | 4..=18) { transfer } else { 2 },
+        if matches!(matrix, 0 | 1 | 4..=17) { matrix } else { 2 },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_pictures_are_shown_by_has_no_room() {
+        let size = Size { width: 1920, height: 1088, depth: 24 };
+        let words = |words: &[u32]| words.iter().flat_map(|w| w.to_be_bytes()).collect::<Vec<u8>>();
+        assert_eq!(aspect(b"PASPPASP"), None);
+        assert_eq!(aspect(b"CANARYxx"), None);
+        assert_eq!(aspect(&words(&[80, 60])), Some(words(&[4, 3])));
+        assert_eq!(aperture(b"CLAP-CANARY-8d1f-CLAP-CANARY-xyz", &size), None);
+        let minus = 8_u32.wrapping_neg();
+        let told = [3840, 2, 1080, 1, 0, 7, minus, 2];
+        let kept = [1920, 1, 1080, 1, 0, 1, 4_u32.wrapping_neg(), 1];
+        assert_eq!(aperture(&words(&told), &size), Some(words(&kept)));
+        assert_eq!(aperture(&words(&[3840, 1, 1080, 1, 0, 1, 0, 1]), &size), None);
+        let mut found = BTreeSet::new();
+        let kept = Some(b"nclx\0\x02\0\x02\0\x02\x80".to_vec());
+        assert_eq!(colour(b"nclxCANARY\xff", &mut found), kept);
+        assert_eq!(
+            colour(b"nclc\0\x01\0\x01\0\x01", &mut found),
+            Some(b"nclc\0\x01\0\x01\0\x01".to_vec())
+        );
     }
 }

@@ -64,9 +64,10 @@ pub(in crate::clean::media::film) fn sound(
         return Told::Unknown;
     };
     let packed = packed(format, &header, direct);
+    let header = header.canonical(packed, format);
     let mut bytes = Vec::new();
     write_box(&mut bytes, &format, |out| {
-        header.write(out, packed.is_some());
+        header.write(out);
         if wave.is_some() {
             write_box(out, b"wave", |out| {
                 write_box(out, b"frma", |out| out.extend_from_slice(&format));
@@ -109,7 +110,12 @@ fn header(
             fields.u32()?;
             let (rate, channels) = (fields.array()?, fields.u32()?);
             fields.u32()?;
-            let numbers = [fields.u32()?, fields.u32()?, fields.u32()?, fields.u32()?];
+            let numbers = fields.words::<4>()?;
+            // no more bits of a sample than a double has, nor more channels than anybody records
+            let [bits, ..] = numbers;
+            if bits > 64 || channels > 256 {
+                return None;
+            }
             Extension::Two(Two { rate, channels, numbers })
         }
         _ => Extension::None,
@@ -118,7 +124,40 @@ fn header(
 }
 
 impl Header {
-    fn write(&self, out: &mut Vec<u8>, packed: bool) {
+    /// Numbers of versions 1 and 2 as they follow from the others.
+    fn canonical(mut self, packed: Option<(u32, u32)>, format: [u8; 4]) -> Self {
+        let usual = |samples: u32| {
+            let usual = [1, 576, 1024, 1152, 1536, 2048, 4096].contains(&samples);
+            if usual { samples } else { 0 }
+        };
+        match (&mut self.extension, packed) {
+            (Extension::None, _) => {}
+            (Extension::One(numbers), Some((bytes, samples))) => {
+                let one = bytes / u32::from(self.channels).max(1);
+                // compressed sound becomes samples of 16 bits
+                let is_coded = samples > 1 || matches!(&format, b"ulaw" | b"alaw");
+                *numbers = [samples, one, bytes, if is_coded { 2 } else { one }];
+            }
+            (Extension::One(numbers), None) => {
+                let [samples, ..] = *numbers;
+                *numbers = [if samples == 1 { 0 } else { usual(samples) }, 0, 0, 2];
+            }
+            (Extension::Two(two), packed) => {
+                let [bits, flags, _, frames] = two.numbers;
+                // seven flags are known (CoreAudioTypes, AudioFormatFlags)
+                let flags = flags & 0x7f;
+                two.numbers = match packed {
+                    Some((bytes, samples)) => [bits, flags, bytes, samples],
+                    None => [bits, flags, 0, usual(frames)],
+                };
+                let rate = f64::from_be_bytes(two.rate).round().clamp(0.0, 4_000_000.0);
+                two.rate = if rate.is_nan() { [0; 8] } else { rate.to_be_bytes() };
+            }
+        }
+        self
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
         let version = match self.extension {
             Extension::None => 0,
             Extension::One(_) => 1,
@@ -131,11 +170,7 @@ impl Header {
         put32(out, &[self.rate]);
         match &self.extension {
             Extension::None => {}
-            Extension::One(numbers) if packed => put32(out, numbers),
-            Extension::One([samples, ..]) => {
-                let usual = [576, 1024, 1152, 1536, 2048, 4096].contains(samples);
-                put32(out, &[if usual { *samples } else { 0 }, 0, 0, 2]);
-            }
+            Extension::One(numbers) => put32(out, numbers),
             Extension::Two(two) => {
                 put32(out, &[72]);
                 out.extend_from_slice(&two.rate);
@@ -236,9 +271,13 @@ fn channel_layout(out: &mut Vec<u8>, payload: &[u8]) {
         .map(|_| fields.array::<20>().map(words::<5, 20>))
         .map(|description| description.and_then(|words| words.first().copied()))
         .collect();
-    let Some(labels) = labels else {
+    // of CoreAudio's layouts and labels none are greater; -1 is an unknown label
+    let known = |&label: &u32| label < 3 << 16 || label == u32::MAX;
+    let Some(labels) = labels.filter(|labels| tag < 256 << 16 && labels.iter().all(known)) else {
         return;
     };
+    // 1 << 16: the bits tell which channels there are, one of 28
+    let bitmap = if tag == 1 << 16 { bitmap & 0x0fff_ffff } else { 0 };
     write_full_box(out, b"chan", 0, 0, |out| {
         let count = u32::try_from(labels.len()).unwrap_or(0);
         put32(out, &[tag, bitmap, count]);
@@ -251,4 +290,33 @@ fn channel_layout(out: &mut Vec<u8>, payload: &[u8]) {
 fn words<const N: usize, const BYTES: usize>(bytes: [u8; BYTES]) -> [u32; N] {
     let mut fields = Fields::new(&bytes);
     [(); N].map(|()| fields.u32().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_quicktime_follow_from_the_others() {
+        let entry = |version: u16, more: &[u8]| {
+            let fields = [0, 0, 0, 1, version, 0, 0, 0, 2, 16, 0, 0, 0xac44, 0];
+            let fields: Vec<u8> = fields.iter().flat_map(|f: &u16| f.to_be_bytes()).collect();
+            let told = [fields.as_slice(), more].concat();
+            match sound(*b"sowt", &told, Dialect::QuickTime, &mut BTreeSet::new()) {
+                Told::Entry(entry) => entry.bytes,
+                _ => Vec::new(),
+            }
+        };
+        let one =
+            |numbers: [u32; 4]| numbers.iter().flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
+        assert_eq!(entry(1, b"CANARYcanaryCANA"), entry(1, &one([1, 2, 4, 2])));
+        assert!(entry(1, b"CANARYcanaryCANA").ends_with(&one([1, 2, 4, 2])));
+        let two = |rate: f64, numbers| {
+            [&[0, 0, 0, 72], rate.to_be_bytes().as_slice(), &[0, 0, 0, 2], &[0; 4], &one(numbers)]
+                .concat()
+        };
+        let canonical = entry(2, &two(44100.0, [16, 12, 4, 1]));
+        assert!(!canonical.is_empty());
+        assert_eq!(entry(2, &two(44100.125, [16, 12 | 1 << 20, 0x4341, 0x4e41])), canonical);
+    }
 }
